@@ -122,3 +122,10 @@ impl fmt::Debug for Key {
         }
     }
 }
+
+/// Ordered maps can be searched by bytes that are no key themselves, such as [`Key::range_end`].
+impl std::borrow::Borrow<[u8]> for Key {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}

@@ -1,5 +1,7 @@
 //! The contract of a store: untrusted, ordered, durable, and only ever given sealed bytes.
 
+pub mod memory;
+
 use std::sync::{Arc, Weak};
 
 use futures::future::BoxFuture;
