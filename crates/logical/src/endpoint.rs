@@ -1,0 +1,304 @@
+//! One declaration per endpoint, beside its handler; everything else is derived from it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::{Call, Error, FieldError, Operation, Reply, decode};
+
+/// An asynchronous function that serves one action: `async fn(&Arc<E>, &Call, P) -> Result<Reply<T>, X>`.
+pub trait Handler<'a, E: 'a, P, T, X>: Send + Sync + 'static {
+    /// The future it returns.
+    type Answer: Future<Output = Result<Reply<T>, X>> + Send + 'a;
+    /// Serves one call.
+    fn serve(&self, engine: &'a Arc<E>, call: &'a Call, params: P) -> Self::Answer;
+}
+
+impl<'a, E: 'a, P, T, X, F, A> Handler<'a, E, P, T, X> for F
+where
+    F: Fn(&'a Arc<E>, &'a Call, P) -> A + Send + Sync + 'static,
+    A: Future<Output = Result<Reply<T>, X>> + Send + 'a,
+{
+    type Answer = A;
+
+    fn serve(&self, engine: &'a Arc<E>, call: &'a Call, params: P) -> A {
+        self(engine, call, params)
+    }
+}
+
+/// An asynchronous function that tells whether the thing that a write names is there.
+pub trait Probe<'a, E: 'a, X>: Send + Sync + 'static {
+    /// The future it returns.
+    type Answer: Future<Output = Result<bool, X>> + Send + 'a;
+    /// Looks.
+    fn look(&self, engine: &'a Arc<E>, call: &'a Call) -> Self::Answer;
+}
+
+impl<'a, E: 'a, X, F, A> Probe<'a, E, X> for F
+where
+    F: Fn(&'a Arc<E>, &'a Call) -> A + Send + Sync + 'static,
+    A: Future<Output = Result<bool, X>> + Send + 'a,
+{
+    type Answer = A;
+
+    fn look(&self, engine: &'a Arc<E>, call: &'a Call) -> A {
+        self(engine, call)
+    }
+}
+
+type Run<E> = Box<
+    dyn for<'a> Fn(&'a Arc<E>, &'a Call, Map<String, Value>) -> BoxFuture<'a, Result<Reply<Value>, Error>>
+        + Send
+        + Sync,
+>;
+type Check = fn(Map<String, Value>) -> Result<(), FieldError>;
+type Exists<E> =
+    Box<dyn for<'a> Fn(&'a Arc<E>, &'a Call) -> BoxFuture<'a, Result<bool, Error>> + Send + Sync>;
+
+/// What is known about one endpoint without its engine.
+#[derive(Debug, Clone)]
+pub struct EndpointInfo {
+    /// The path below the mount, with captures: `creds/{*name}`. A trailing slash belongs to it.
+    pub template: &'static str,
+    /// What it is, in one sentence.
+    pub synopsis: &'static str,
+    /// What each operation does, in one sentence.
+    pub actions: BTreeMap<Operation, &'static str>,
+    /// JSON schemas of the fields that any action of the endpoint takes.
+    pub fields: BTreeMap<String, Value>,
+    /// Whether the fields are the user's own, so that none is unknown.
+    pub open: bool,
+    /// Whether it is served without a token.
+    pub unauthenticated: bool,
+    /// The operations that need `sudo` besides their own capability.
+    pub sudo: Vec<Operation>,
+}
+
+/// One endpoint of an engine: what is known about it, and the handlers.
+pub struct Endpoint<E> {
+    pub(crate) info: EndpointInfo,
+    pub(crate) actions: BTreeMap<Operation, Run<E>>,
+    pub(crate) exists: Option<Exists<E>>,
+    pub(crate) checks: Vec<Check>,
+    pub(crate) legal: Option<fn(&str) -> bool>,
+}
+
+impl<E: Send + Sync + 'static> Endpoint<E> {
+    fn new(template: &'static str, synopsis: &'static str) -> Self {
+        Self {
+            info: EndpointInfo {
+                template,
+                synopsis,
+                actions: BTreeMap::new(),
+                fields: BTreeMap::new(),
+                open: false,
+                unauthenticated: false,
+                sudo: Vec::new(),
+            },
+            actions: BTreeMap::new(),
+            exists: None,
+            checks: Vec::new(),
+            legal: None,
+        }
+    }
+
+    fn learn<P: JsonSchema>(&mut self) {
+        let schema = schemars::schema_for!(P);
+        if schema.get("additionalProperties") == Some(&Value::Bool(true)) {
+            self.info.open = true;
+        }
+        if let Some(Value::Object(properties)) = schema.get("properties") {
+            for (name, field) in properties {
+                self.info.fields.entry(name.clone()).or_insert_with(|| field.clone());
+            }
+        }
+    }
+
+    fn on<P, T, X, H>(mut self, operation: Operation, handler: H, does: &'static str) -> Self
+    where
+        P: DeserializeOwned + JsonSchema + Send + 'static,
+        T: Serialize + 'static,
+        X: Into<Error> + 'static,
+        H: for<'a> Handler<'a, E, P, T, X>,
+    {
+        self.learn::<P>();
+        self.info.actions.insert(operation, does);
+        let run: Run<E> = Box::new(move |engine, call, input| match decode::<P>(input) {
+            Ok(params) => {
+                let answer = handler.serve(engine, call, params);
+                Box::pin(
+                    async move { answer.await.map_err(Into::into)?.into_json().map_err(Error::internal) },
+                )
+            }
+            Err(failure) => Box::pin(std::future::ready(Err(failure.into()))),
+        });
+        self.actions.insert(operation, run);
+        self
+    }
+
+    /// Serves GET.
+    #[must_use]
+    pub fn read<P, T, X, H>(self, handler: H, does: &'static str) -> Self
+    where
+        P: DeserializeOwned + JsonSchema + Send + 'static,
+        T: Serialize + 'static,
+        X: Into<Error> + 'static,
+        H: for<'a> Handler<'a, E, P, T, X>,
+    {
+        self.on(Operation::Read, handler, does)
+    }
+
+    /// Serves LIST. Lists are asked for with a trailing slash, so the template ends in one (or is empty).
+    #[must_use]
+    pub fn list<P, T, X, H>(self, handler: H, does: &'static str) -> Self
+    where
+        P: DeserializeOwned + JsonSchema + Send + 'static,
+        T: Serialize + 'static,
+        X: Into<Error> + 'static,
+        H: for<'a> Handler<'a, E, P, T, X>,
+    {
+        self.on(Operation::List, handler, does)
+    }
+
+    /// Serves POST and PUT.
+    #[must_use]
+    pub fn write<P, T, X, H>(self, handler: H, does: &'static str) -> Self
+    where
+        P: DeserializeOwned + JsonSchema + Send + 'static,
+        T: Serialize + 'static,
+        X: Into<Error> + 'static,
+        H: for<'a> Handler<'a, E, P, T, X>,
+    {
+        self.on(Operation::Update, handler, does)
+    }
+
+    /// Serves PATCH.
+    #[must_use]
+    pub fn patch<P, T, X, H>(self, handler: H, does: &'static str) -> Self
+    where
+        P: DeserializeOwned + JsonSchema + Send + 'static,
+        T: Serialize + 'static,
+        X: Into<Error> + 'static,
+        H: for<'a> Handler<'a, E, P, T, X>,
+    {
+        self.on(Operation::Patch, handler, does)
+    }
+
+    /// Serves DELETE.
+    #[must_use]
+    pub fn delete<P, T, X, H>(self, handler: H, does: &'static str) -> Self
+    where
+        P: DeserializeOwned + JsonSchema + Send + 'static,
+        T: Serialize + 'static,
+        X: Into<Error> + 'static,
+        H: for<'a> Handler<'a, E, P, T, X>,
+    {
+        self.on(Operation::Delete, handler, does)
+    }
+
+    /// Serves HEAD.
+    #[must_use]
+    pub fn header<P, T, X, H>(self, handler: H, does: &'static str) -> Self
+    where
+        P: DeserializeOwned + JsonSchema + Send + 'static,
+        T: Serialize + 'static,
+        X: Into<Error> + 'static,
+        H: for<'a> Handler<'a, E, P, T, X>,
+    {
+        self.on(Operation::Header, handler, does)
+    }
+
+    /// Tells creating from updating; without it every write is an update.
+    #[must_use]
+    pub fn exists<X, H>(mut self, probe: H) -> Self
+    where
+        X: Into<Error> + 'static,
+        H: for<'a> Probe<'a, E, X>,
+    {
+        self.exists = Some(Box::new(move |engine, call| {
+            let answer = probe.look(engine, call);
+            Box::pin(async move { answer.await.map_err(Into::into) })
+        }));
+        self
+    }
+
+    /// Fields that the path declares for all its operations: whichever is sent is converted, and refused when it does
+    /// not fit, even where the operation does not use it. `P` must take every field as absent.
+    #[must_use]
+    pub fn declares<P: DeserializeOwned + JsonSchema + 'static>(mut self) -> Self {
+        self.learn::<P>();
+        self.checks.push(|input| decode::<P>(input).map(drop));
+        self
+    }
+
+    /// Which texts the (only) capture may have; for others the endpoint does not match.
+    #[must_use]
+    pub fn only(mut self, legal: fn(&str) -> bool) -> Self {
+        self.legal = Some(legal);
+        self
+    }
+
+    /// Served without a token.
+    #[must_use]
+    pub fn unauthenticated(mut self) -> Self {
+        self.info.unauthenticated = true;
+        self
+    }
+
+    /// All its operations need `sudo` besides their own capability.
+    #[must_use]
+    pub fn sudo(mut self) -> Self {
+        self.info.sudo = self.info.actions.keys().copied().collect();
+        self
+    }
+
+    /// One of its operations needs `sudo` besides its own capability.
+    #[must_use]
+    pub fn sudo_for(mut self, operation: Operation) -> Self {
+        self.info.sudo.push(operation);
+        self
+    }
+}
+
+/// All endpoints of an engine.
+pub struct Endpoints<E> {
+    pub(crate) list: Vec<Endpoint<E>>,
+}
+
+impl<E: Send + Sync + 'static> Endpoints<E> {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { list: Vec::new() }
+    }
+
+    /// One more: its path below the mount, what it is, and its actions.
+    #[must_use]
+    pub fn at(
+        mut self,
+        template: &'static str,
+        synopsis: &'static str,
+        declare: impl FnOnce(Endpoint<E>) -> Endpoint<E>,
+    ) -> Self {
+        self.list.push(declare(Endpoint::new(template, synopsis)));
+        self
+    }
+
+    /// Those of another family.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        self.list.extend(others.list);
+        self
+    }
+}
+
+impl<E: Send + Sync + 'static> Default for Endpoints<E> {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,33 @@
+//! Help texts, derived from the declarations.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use crate::EndpointInfo;
+
+impl EndpointInfo {
+    /// What `vault path-help` prints for this endpoint.
+    #[must_use]
+    pub fn help(&self, path: &str, mount: &str) -> String {
+        let mut text = format!(
+            "Request:        {path}\nMatching Route: {mount}{}\n\n{}\n",
+            self.template, self.synopsis
+        );
+        if !self.fields.is_empty() {
+            text.push_str("\n## PARAMETERS\n");
+            for (name, schema) in &self.fields {
+                let kind = schema.get("type").and_then(Value::as_str).unwrap_or("any");
+                let _ = write!(text, "\n    {name} ({kind})\n");
+                if let Some(description) = schema.get("description").and_then(Value::as_str) {
+                    let _ = writeln!(text, "        {}", description.replace('\n', "\n        "));
+                }
+            }
+        }
+        text.push_str("\n## OPERATIONS\n");
+        for (operation, does) in &self.actions {
+            let _ = write!(text, "\n    {}: {does}\n", operation.word());
+        }
+        text
+    }
+}
