@@ -1,11 +1,11 @@
 //! Seals and opens one record with XChaCha20-Poly1305.
 //!
-//! Layout: format (1 byte, 1) ‖ term (u32, big-endian) ‖ nonce (24) ‖ ciphertext ‖ tag (16). The associated data is
-//! format ‖ term ‖ place, so a record moved to another place, or relabelled with another term, does not open. Nonces are
-//! random: at 192 bits they may be drawn for ever under one key.
+//! Layout: format (1 byte, 1) ‖ term (u32, big-endian) ‖ nonce (24) ‖ ciphertext ‖ tag (16). The associated
+//! data is format ‖ term ‖ place, so a record moved to another place, or relabelled with another term, does
+//! not open. Nonces are random: at 192 bits they may be drawn for ever under one key.
 //!
-//! Invariants: nothing is handed out before the tag has been verified. It does not know what a place is, and it does not
-//! hide how long the plaintext was.
+//! Invariants: nothing is handed out before the tag has been verified. It does not know what a place is, and
+//! it does not hide how long the plaintext was.
 
 use chacha20poly1305::aead::AeadInPlace;
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
@@ -24,8 +24,8 @@ const LABEL_LEN: usize = 5;
 /// The term in records that a key outside the keyring has sealed; terms of a keyring start at 1.
 pub(crate) const WRAPPED: u32 = 0;
 
-/// Why sealed bytes did not open. There is deliberately no more to learn: a wrong key, a wrong place and a flipped bit
-/// are all the same.
+/// Why sealed bytes did not open. There is deliberately no more to learn: a wrong key, a wrong place and a
+/// flipped bit are all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// The bytes are no sealed record, or one of a version to come.
@@ -56,7 +56,8 @@ pub(crate) fn seal(
     let mut record = Vec::with_capacity(LABEL_LEN + NONCE_LEN + plaintext.len() + TAG_LEN);
     record.extend_from_slice(&label);
     record.extend_from_slice(&nonce);
-    // The plaintext lies in this buffer only until it is encrypted in place; the capacity above keeps it from moving.
+    // The plaintext lies in this buffer only until it is encrypted in place; the capacity above keeps it from
+    // moving.
     record.extend_from_slice(plaintext);
     let (_, body) = record.split_at_mut(LABEL_LEN + NONCE_LEN);
     let tag = XChaCha20Poly1305::new(key.into())

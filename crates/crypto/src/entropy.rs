@@ -1,9 +1,10 @@
 //! Where random bytes come from: the operating system, or a seed when a run must be repeatable.
 //!
-//! Invariants: [`OsEntropy`] never hands out a byte that the operating system did not vouch for; a seeded source exists
-//! only with the feature `testing`. It does not know what the bytes are for.
+//! Invariants: [`OsEntropy`] never hands out a byte that the operating system did not vouch for; a seeded
+//! source exists only with the feature `testing`. It does not know what the bytes are for.
 
-/// A source of random bytes. Everything random in the program is asked from one of these, so that tests can repeat it.
+/// A source of random bytes. Everything random in the program is asked from one of these, so that tests can
+/// repeat it.
 pub trait Entropy: Send + Sync {
     /// Overwrites all of `bytes` with random ones.
     fn fill(&self, bytes: &mut [u8]);
@@ -20,8 +21,8 @@ impl Entropy for OsEntropy {
     )]
     fn fill(&self, bytes: &mut [u8]) {
         if getrandom::fill(bytes).is_err() {
-            // No caller could do better than stop: a predictable key or nonce gives away everything sealed with it, and
-            // a panic could be caught and lived through with the buffer unfilled.
+            // No caller could do better than stop: a predictable key or nonce gives away everything sealed
+            // with it, and a panic could be caught and lived through with the buffer unfilled.
             std::process::abort();
         }
     }
@@ -34,8 +35,8 @@ pub fn array<const N: usize>(entropy: &dyn Entropy) -> [u8; N] {
     bytes
 }
 
-/// Repeatable bytes: SHA-256 of seed and counter. The same seed and the same order of calls give the same bytes; threads
-/// may share it, and never receive the same block twice.
+/// Repeatable bytes: SHA-256 of seed and counter. The same seed and the same order of calls give the same
+/// bytes; threads may share it, and never receive the same block twice.
 #[cfg(any(test, feature = "testing"))]
 #[derive(Debug)]
 pub struct SeededEntropy {

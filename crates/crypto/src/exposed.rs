@@ -1,7 +1,7 @@
 //! Writes secrets out, for records that are about to be sealed and for answers whose purpose is the secret.
 //!
-//! Named in an attribute (`#[serde(serialize_with = "vestal_crypto::exposed::serialize")]`), it makes each place where a
-//! secret leaves its wrapper findable by one search. It does not know where the text goes.
+//! Named in an attribute (`#[serde(serialize_with = "vestal_crypto::exposed::serialize")]`), it makes each
+//! place where a secret leaves its wrapper findable by one search. It does not know where the text goes.
 
 use std::collections::BTreeMap;
 
@@ -56,7 +56,7 @@ impl<T: Exposable> Exposable for BTreeMap<String, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde::Deserialize;
+    use serde::{Deserialize, Serialize};
 
     #[derive(Serialize, Deserialize, PartialEq, Debug)]
     struct Record {

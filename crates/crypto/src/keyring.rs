@@ -1,8 +1,8 @@
 //! The keys below the root key: one data key per term, and the name and MAC keys that never rotate.
 //!
-//! Invariants: terms count from 1 without a gap and the last one seals; a term is never dropped, so everything ever
-//! sealed still opens; the name and MAC keys survive rotation, because names and ids must stay what they are. It does not
-//! know when to rotate, and takes the time from its caller.
+//! Invariants: terms count from 1 without a gap and the last one seals; a term is never dropped, so
+//! everything ever sealed still opens; the name and MAC keys survive rotation, because names and ids must
+//! stay what they are. It does not know when to rotate, and takes the time from its caller.
 
 use std::fmt;
 
@@ -83,9 +83,10 @@ impl Keyring {
         self.active.installed_at
     }
 
-    /// Whether `sealed` was sealed by an earlier term, so that sealing it anew would move it to the active one.
+    /// Whether `sealed` was sealed by an earlier term, so that sealing it anew would move it to the active
+    /// one.
     pub fn is_outdated(&self, sealed: &Sealed) -> bool {
-        aead::term_of(sealed).is_some_and(|number| number != self.active.number)
+        aead::term_of(sealed).is_some_and(|number| number != self.active.number && number != aead::WRAPPED)
     }
 
     /// The key for names.
@@ -116,7 +117,8 @@ impl Keyring {
             .map(|term| term.key.bytes())
     }
 
-    /// layout ‖ name key ‖ MAC key ‖ (number ‖ installed at ‖ key)…, integers big-endian, the active term last.
+    /// layout ‖ name key ‖ MAC key ‖ (number ‖ installed at ‖ key)…, integers big-endian, the active term
+    /// last.
     fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         // The exact capacity matters: growing would leave a copy of the keys behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(HEAD_LEN + TERM_LEN * (self.retired.len() + 1)));

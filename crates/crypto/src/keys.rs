@@ -1,7 +1,8 @@
 //! The keys of the hierarchy, each its own type so that they cannot be confused.
 //!
-//! Invariants: 32 bytes, zeroized on drop, compared in constant time, never printed. A wrapped key is bound to what it is:
-//! a wrapped root key does not open as a keyring. It does not know how the seal key is kept or by whom.
+//! Invariants: 32 bytes, zeroized on drop, compared in constant time, never printed. A wrapped key is bound
+//! to what it is: a wrapped root key does not open as a keyring. It does not know how the seal key is kept or
+//! by whom.
 
 use std::fmt;
 
@@ -82,7 +83,8 @@ key! {
 }
 
 impl SealKey {
-    /// The key for people to keep: one share is the key itself, several are Shamir shares of which `threshold` suffice.
+    /// The key for people to keep: one share is the key itself, several are Shamir shares of which
+    /// `threshold` suffice.
     pub fn split(
         &self,
         shares: u8,
@@ -95,8 +97,8 @@ impl SealKey {
         shamir::split(self.0.as_slice(), shares, threshold, entropy)
     }
 
-    /// The reverse of [`SealKey::split`]. Too few or foreign shares give *some* key, which then opens nothing: only
-    /// [`RootKey::unwrap`] can tell.
+    /// The reverse of [`SealKey::split`]. Too few or foreign shares give *some* key, which then opens
+    /// nothing: only [`RootKey::unwrap`] can tell.
     pub fn combine(shares: &[SecretBytes]) -> Result<Self, ShamirError> {
         let whole = match shares {
             [share] if share.len() == KEY_LEN => share.clone(),

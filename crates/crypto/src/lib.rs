@@ -1,8 +1,8 @@
 //! Turns keys and bytes into sealed bytes and back; pure, synchronous, no clock, no IO.
 //!
-//! The key hierarchy, outermost first: a [`SealKey`] (put together from shares, or derived from a passphrase) wraps the
-//! [`RootKey`], which wraps the [`Keyring`], whose newest term seals records. Beside the terms the keyring holds two keys
-//! that never rotate: the [`NameKey`] for names and the [`MacKey`] for ids.
+//! The key hierarchy, outermost first: a [`SealKey`] (put together from shares, or derived from a passphrase)
+//! wraps the [`RootKey`], which wraps the [`Keyring`], whose newest term seals records. Beside the terms the
+//! keyring holds two keys that never rotate: the [`NameKey`] for names and the [`MacKey`] for ids.
 //!
 //! | file | what it does | source |
 //! |---|---|---|
@@ -16,9 +16,9 @@
 //! | `secret`, [`exposed`] | strings and bytes that do not show themselves | – |
 //! | [`entropy`] | where random bytes come from | – |
 //!
-//! Invariants: no secret type implements `Display` or `Serialize`, and each prints itself as `[redacted]`; key material is
-//! zeroized when dropped; every way to fail to open looks alike from outside. It knows nothing of storage keys, records,
-//! tokens or seals: callers hand in bytes.
+//! Invariants: no secret type implements `Display` or `Serialize`, and each prints itself as `[redacted]`;
+//! key material is zeroized when dropped; every way to fail to open looks alike from outside. It knows
+//! nothing of storage keys, records, tokens or seals: callers hand in bytes.
 #![cfg_attr(test, allow(clippy::cast_possible_truncation, reason = "tests make bytes of small counters"))]
 
 mod aead;

@@ -1,7 +1,8 @@
 //! Ids that do not give away what they are ids of: HMAC-SHA-256 with a secret key (RFC 2104).
 //!
-//! Invariants: ids of different domains never meet, whatever the inputs, because the domain is hashed with its length in
-//! front. Anything compared with a secret goes through [`constant_time_eq`]. It does not know what a token is.
+//! Invariants: ids of different domains never meet, whatever the inputs, because the domain is hashed with
+//! its length in front. Anything compared with a secret goes through [`constant_time_eq`]. It does not know
+//! what a token is.
 
 use std::fmt;
 
@@ -27,7 +28,8 @@ pub fn constant_time_eq(left: &[u8], right: &[u8]) -> bool {
     left.ct_eq(right).into()
 }
 
-/// The key behind the ids of tokens and accessors. Part of the keyring, never rotated: an id must stay what it is.
+/// The key behind the ids of tokens and accessors. Part of the keyring, never rotated: an id must stay what
+/// it is.
 #[derive(Clone)]
 pub struct MacKey(Zeroizing<[u8; KEY_LEN]>);
 
@@ -44,7 +46,8 @@ impl MacKey {
         Self(Zeroizing::new(bytes))
     }
 
-    /// The id of `input` in `domain`: HMAC over the domain's length (u64, big-endian), the domain and the input.
+    /// The id of `input` in `domain`: HMAC over the domain's length (u64, big-endian), the domain and the
+    /// input.
     pub fn id(&self, domain: &str, input: &[u8]) -> [u8; MAC_LEN] {
         let length = (domain.len() as u64).to_be_bytes();
         hmac(&self.0, &[&length, domain.as_bytes(), input])
@@ -74,8 +77,8 @@ impl fmt::Debug for MacKey {
     }
 }
 
-/// An audit device's own key, so that the hashes of two devices do not match. In records it is 64 hex digits, written
-/// with [`crate::exposed`].
+/// An audit device's own key, so that the hashes of two devices do not match. In records it is 64 hex digits,
+/// written with [`crate::exposed`].
 #[derive(Clone)]
 pub struct Salt(Zeroizing<[u8; KEY_LEN]>);
 

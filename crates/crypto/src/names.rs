@@ -1,8 +1,9 @@
-//! Hides names: deterministic authenticated encryption with AES-256-SIV (RFC 5297), the parent path as associated data.
+//! Hides names: deterministic authenticated encryption with AES-256-SIV (RFC 5297), the parent path as
+//! associated data.
 //!
-//! Invariants: the same name under the same parent always seals to the same bytes, so it can be looked up; under another
-//! parent it looks different and does not open. The order of sealed names is not that of the names, and their length is
-//! that of the name plus 16. It does not know what a parent is.
+//! Invariants: the same name under the same parent always seals to the same bytes, so it can be looked up;
+//! under another parent it looks different and does not open. The order of sealed names is not that of the
+//! names, and their length is that of the name plus 16. It does not know what a parent is.
 
 use std::fmt;
 

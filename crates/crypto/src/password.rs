@@ -1,7 +1,8 @@
 //! Makes a seal key of a passphrase with Argon2id (RFC 9106), version 0x13.
 //!
-//! Invariants: parameters outside the bounds below are refused before any memory is taken, since they are read from an
-//! unprotected header. The memory of the computation is zeroized. It has no clock: who calibrates brings one.
+//! Invariants: parameters outside the bounds below are refused before any memory is taken, since they are
+//! read from an unprotected header. The memory of the computation is zeroized. It has no clock: who
+//! calibrates brings one.
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use serde::{Deserialize, Serialize};
@@ -51,10 +52,12 @@ pub enum PasswordError {
 }
 
 impl PasswordParams {
-    /// Fresh parameters under which one derivation takes about `target_millis` on this machine, and never less than
-    /// 64 MiB and three passes. `time` runs what it is given once and tells how many milliseconds that took.
+    /// Fresh parameters under which one derivation takes about `target_millis` on this machine, and never
+    /// less than 64 MiB and three passes. `time` runs what it is given once and tells how many milliseconds
+    /// that took.
     ///
-    /// Memory is doubled first, up to 256 MiB, because memory is what costs an attacker; passes fill the rest.
+    /// Memory is doubled first, up to 256 MiB, because memory is what costs an attacker; passes fill the
+    /// rest.
     pub fn calibrate(
         entropy: &dyn Entropy,
         target_millis: u64,

@@ -1,8 +1,8 @@
 //! The only type of bytes that a physical store accepts.
 //!
-//! Invariants: there are three makers, the AEAD, [`Sealed::clear`] and [`Sealed::read_back`], so plaintext cannot reach a
-//! store by mistake. The first byte tells what follows: 0 is a header in the clear, 1 is a sealed record (laid out in
-//! `aead`). It does not know where the bytes are kept.
+//! Invariants: there are three makers, the AEAD, [`Sealed::clear`] and [`Sealed::read_back`], so plaintext
+//! cannot reach a store by mistake. The first byte tells what follows: 0 is a header in the clear, 1 is a
+//! sealed record (laid out in `aead`). It does not know where the bytes are kept.
 
 use std::fmt;
 
@@ -11,13 +11,14 @@ use serde::Serialize;
 /// First byte of a header that anyone may read.
 const CLEAR: u8 = 0;
 
-/// What has to be readable while the store is sealed: the seal configuration, an epoch. It is neither hidden nor
-/// protected against change, so nothing secret belongs in it.
+/// What has to be readable while the store is sealed: the seal configuration, an epoch. It is neither hidden
+/// nor protected against change, so nothing secret belongs in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClearHeader(Vec<u8>);
 
 impl ClearHeader {
-    /// A header of JSON. Secrets have no `Serialize`, so a field that holds one does not compile unless it is exposed.
+    /// A header of JSON. Secrets have no `Serialize`, so a field that holds one does not compile unless it is
+    /// exposed.
     pub fn new(value: &impl Serialize) -> Result<Self, serde_json::Error> {
         serde_json::to_vec(value).map(Self)
     }
@@ -40,8 +41,8 @@ impl Sealed {
         Self(bytes)
     }
 
-    /// Bytes that were `Sealed` before they were written somewhere. Only physical stores, exports and tests call this;
-    /// anything else would be a way around sealing.
+    /// Bytes that were `Sealed` before they were written somewhere. Only physical stores, exports and tests
+    /// call this; anything else would be a way around sealing.
     pub fn read_back(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }

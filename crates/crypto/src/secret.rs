@@ -1,15 +1,15 @@
 //! Strings and bytes that do not show themselves.
 //!
-//! Invariants: no `Display`, no `Serialize` (writing one out goes through [`crate::exposed`], so it is visible in code);
-//! `Debug` prints `[redacted]`; the memory is zeroized on drop; comparison takes the same time wherever the difference
-//! is, though a difference in length shows. Copies made by others (a parser's scratch space, a `String` cloned before it
-//! came here) are beyond its reach.
+//! Invariants: no `Display`, no `Serialize` (writing one out goes through [`crate::exposed`], so it is
+//! visible in code); `Debug` prints `[redacted]`; the memory is zeroized on drop; comparison takes the same
+//! time wherever the difference is, though a difference in length shows. Copies made by others (a parser's
+//! scratch space, a `String` cloned before it came here) are beyond its reach.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use zeroize::Zeroizing;
 
 use crate::constant_time_eq;
@@ -133,14 +133,16 @@ impl fmt::Debug for SecretString {
 
 impl<'de> Deserialize<'de> for SecretString {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_string(SecretVisitor)
+        // Not `deserialize_string`: serde_json would then refuse a number itself, and quote it.
+        deserializer.deserialize_any(SecretVisitor)
     }
 }
 
-/// Serde's own errors for a wrong type quote the value found; a password sent as a number must not come back in a text.
+/// Serde's own errors for a wrong type quote the value found; a password sent as a number must not come back
+/// in a text.
 struct SecretVisitor;
 
-impl Visitor<'_> for SecretVisitor {
+impl<'de> Visitor<'de> for SecretVisitor {
     type Value = SecretString;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -173,6 +175,11 @@ impl Visitor<'_> for SecretVisitor {
 
     fn visit_bytes<E: Error>(self, _: &[u8]) -> Result<SecretString, E> {
         Err(E::custom("expected a string, found bytes"))
+    }
+
+    // A number comes as a map when serde_json keeps its text.
+    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<SecretString, A::Error> {
+        Err(A::Error::custom("expected a string, found a number or an object"))
     }
 }
 

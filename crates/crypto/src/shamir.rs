@@ -1,11 +1,13 @@
-//! Splits a secret among people so that a threshold of them can put it together again: Shamir's scheme over GF(256) with
-//! the polynomial 0x11b, byte by byte.
+//! Splits a secret among people so that a threshold of them can put it together again: Shamir's scheme over
+//! GF(256) with the polynomial 0x11b, byte by byte.
 //!
-//! A share is laid out as in Vault: the secret's length in bytes, then one byte for the x-coordinate, which is not zero
-//! and differs from share to share. Coordinates are drawn at random, so a share does not tell how many there are.
+//! A share is laid out as in Vault: the secret's length in bytes, then one byte for the x-coordinate, which
+//! is not zero and differs from share to share. Coordinates are drawn at random, so a share does not tell how
+//! many there are.
 //!
-//! Invariants: no table and no branch depends on a secret byte; fewer shares than the threshold say nothing about the
-//! secret but its length. Shares carry no checksum: it cannot tell whether they belong together or suffice.
+//! Invariants: no table and no branch depends on a secret byte; fewer shares than the threshold say nothing
+//! about the secret but its length. Shares carry no checksum: it cannot tell whether they belong together or
+//! suffice.
 
 use std::hint::black_box;
 
@@ -59,7 +61,8 @@ pub fn split(
     Ok(split_at(secret, &coordinates(shares, entropy), threshold, entropy))
 }
 
-/// Puts a secret together. With fewer shares than its threshold, or shares of different splits, the result is noise.
+/// Puts a secret together. With fewer shares than its threshold, or shares of different splits, the result is
+/// noise.
 pub fn combine(shares: &[SecretBytes]) -> Result<SecretBytes, ShamirError> {
     let mut points = Vec::with_capacity(shares.len());
     for share in shares {
@@ -124,7 +127,8 @@ fn coordinates(count: u8, entropy: &dyn Entropy) -> Vec<u8> {
 
 /// A random number from 0 up to, but not including, `bound`, each equally likely.
 fn below(bound: u8, entropy: &dyn Entropy) -> u8 {
-    // The largest multiple of the bound that fits into a byte; what lies above would favour the small numbers.
+    // The largest multiple of the bound that fits into a byte; what lies above would favour the small
+    // numbers.
     let fair = 256 - 256 % u16::from(bound);
     loop {
         let [byte] = entropy::array(entropy);
@@ -134,8 +138,8 @@ fn below(bound: u8, entropy: &dyn Entropy) -> u8 {
     }
 }
 
-/// Product in GF(256) by shift and add. Masks stand for the branches; `black_box` keeps the compiler from turning them
-/// back.
+/// Product in GF(256) by shift and add. Masks stand for the branches; `black_box` keeps the compiler from
+/// turning them back.
 fn multiply(mut left: u8, right: u8) -> u8 {
     let mut product = 0;
     for bit in 0..8 {
