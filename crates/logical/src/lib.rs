@@ -11,6 +11,7 @@
 mod call;
 mod clock;
 mod decode;
+mod due;
 mod endpoint;
 mod engine;
 mod error;
@@ -29,6 +30,7 @@ mod tests;
 pub use call::{Call, Caller, MountPoint};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use decode::{FieldError, decode};
+pub use due::{DueEntry, DueIndex};
 pub use endpoint::{Endpoint, EndpointInfo, Endpoints, Handler, Probe};
 pub use engine::{Engine, EngineKind, MountContext, Mounted, Task};
 pub use error::{Error, Form, Kind};
