@@ -11,6 +11,8 @@ mod batch;
 mod error;
 mod key;
 pub mod physical;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use barrier::{
     Barrier, Changes, Child, Cursor, Empty, Item, Page, Part, Place, RawBytes, Record, SegmentId, Stamped,

@@ -1,0 +1,21 @@
+//! Proves stores: one suite that every [`Physical`](crate::Physical) passes, and a store that fails as told.
+//!
+//! Only with the feature `testing`. Knows nothing of the barrier.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a test fails by panicking, also where it is lent to other crates"
+)]
+
+pub mod conformance;
+pub mod fault;
+mod random;
+
+#[cfg(test)]
+mod tests;
+
+pub use fault::{Fault, FaultStore, Target, every_crash};
