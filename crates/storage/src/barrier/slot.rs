@@ -17,6 +17,9 @@ use crate::{Key, Segment, StorageError};
 /// The longest name that is sealed into a key, in bytes. Its id, in hex, still fits into one segment.
 pub const NAME_LIMIT: usize = 16 << 10;
 
+/// The longest word or sealed name that a key can encode.
+const WORD_LIMIT: usize = 0xffff;
+
 const LEAF: u8 = b'l';
 const FOLDER: u8 = b'f';
 
@@ -52,7 +55,13 @@ impl KeySlot {
         self.with(|keyring| {
             place.parts().iter().try_fold(prefix.clone(), |key, part| {
                 let segment = match part {
+                    Part::Plain(word) if word.len() > WORD_LIMIT => {
+                        return Err(StorageError::TooLarge { limit: WORD_LIMIT });
+                    }
                     Part::Plain(word) => Segment::Plain(word.clone()),
+                    Part::Id(id) if id.as_bytes().len() > WORD_LIMIT => {
+                        return Err(StorageError::TooLarge { limit: WORD_LIMIT });
+                    }
                     Part::Leaf(name) => Segment::Leaf(seal_name(keyring, &key, LEAF, name)?),
                     Part::Folder(name) => Segment::Folder(seal_name(keyring, &key, FOLDER, name)?),
                     Part::Id(id) => Segment::Leaf(id.as_bytes().to_vec()),
