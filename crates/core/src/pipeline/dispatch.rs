@@ -1,0 +1,76 @@
+//! Runs the handler. Takes what was recorded, by type.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use vestal_logical::{Call, Error, Matched, Operation, Reply};
+
+use super::record::Recorded;
+use super::route::{Destination, no_route};
+use crate::active::Active;
+use crate::mounts::Target;
+
+/// A request that was carried out, or refused on the way.
+pub(crate) struct Dispatched {
+    pub(super) recorded: Recorded,
+    pub(super) result: Result<Reply<Value>, Error>,
+}
+
+/// Runs the handler if the request was allowed.
+pub(super) async fn dispatch(active: &Arc<Active>, mut recorded: Recorded) -> Dispatched {
+    let result = match std::mem::replace(&mut recorded.verdict, Ok(())) {
+        Ok(()) => run(active, &recorded).await,
+        Err(refused) => {
+            recorded.verdict = Err(Error::denied());
+            Err(refused)
+        }
+    };
+    Dispatched { recorded, result }
+}
+
+async fn run(active: &Arc<Active>, recorded: &Recorded) -> Result<Reply<Value>, Error> {
+    let authorized = &recorded.authorized;
+    let routed = &authorized.identified.routed;
+    let Some(place) = &routed.place else { return Err(no_route(&routed.request.path)) };
+    let Some(matched) = &place.matched else { return Err(unknown_path(place)) };
+    if routed.request.operation == Operation::Help {
+        return help(active, place, &routed.request.path);
+    }
+    // Unmounting closes the gate and waits for whoever is inside.
+    let Some(_inside) = place.route.gate.enter() else { return Err(no_route(&routed.request.path)) };
+    let call = authorized.call(place);
+    run_handler(active, place, matched, &call).await
+}
+
+/// Runs the handler of whichever table the mount has.
+async fn run_handler(
+    active: &Arc<Active>,
+    place: &Destination,
+    matched: &Matched,
+    call: &Call,
+) -> Result<Reply<Value>, Error> {
+    let unauthenticated = place.info(active).is_some_and(|info| info.unauthenticated);
+    if unauthenticated && !place.info(active).is_some_and(|info| info.actions.contains_key(&call.operation.declared())) {
+        // On a path that needs no token the reference does not frame this text.
+        return Err(Error::new(vestal_logical::Kind::Unsupported, "unsupported operation"));
+    }
+    match &place.route.target {
+        Target::Sys => active.tables.sys.run(active, matched, call).await,
+        Target::Token => active.tables.token.run(active, matched, call).await,
+        Target::Cubbyhole => active.tables.cubbyhole.run(active, matched, call).await,
+        Target::Identity => Err(Error::unsupported_path()),
+        Target::Engine(mounted) => mounted.dispatch.run(matched, call).await,
+    }
+}
+
+fn unknown_path(place: &Destination) -> Error {
+    tracing::debug!(kind = place.route.point.kind, "no endpoint has this path");
+    Error::unsupported_path()
+}
+
+/// Help comes from the declaration, never from a handler.
+fn help(active: &Active, place: &Destination, path: &str) -> Result<Reply<Value>, Error> {
+    let info = place.info(active).ok_or_else(Error::unsupported_path)?;
+    let text = info.help(path, &place.route.point.path);
+    Ok(Reply::plain(serde_json::json!({ "help": text, "see_also": null, "openapi": null })))
+}

@@ -1,0 +1,72 @@
+//! Wraps the answer if asked, and ends tokens whose last use this was.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use vestal_logical::{Answer, Body, Error, Outcome, Reply};
+
+use super::dispatch::Dispatched;
+use super::record::Recorded;
+use super::wrap;
+use crate::active::Active;
+
+/// An answer ready to be recorded.
+pub(crate) struct Finished {
+    pub(super) recorded: Recorded,
+    pub(super) result: Result<Answer, Error>,
+    /// Ids of tokens that this call made: they die when the answer cannot be recorded.
+    pub(super) issued: Vec<String>,
+}
+
+/// Turns the handler's reply into what leaves the kernel.
+pub(super) async fn finish(active: &Arc<Active>, dispatched: Dispatched) -> Finished {
+    let Dispatched { recorded, result } = dispatched;
+    let mut issued = Vec::new();
+    let result = match result {
+        Ok(reply) => answer(active, &recorded, reply, &mut issued).await,
+        Err(error) => Err(error),
+    };
+    spend_last_use(active, &recorded).await;
+    Finished { recorded, result, issued }
+}
+
+async fn answer(
+    active: &Arc<Active>,
+    recorded: &Recorded,
+    reply: Reply<Value>,
+    issued: &mut Vec<String>,
+) -> Result<Answer, Error> {
+    if let Some(auth) = &reply.auth
+        && !auth.client_token.is_empty()
+    {
+        issued.push(active.barrier.id("token", auth.client_token.expose().as_bytes())?);
+    }
+    let request = &recorded.authorized.identified.routed.request;
+    if is_unwrapped(&request.path) && let Body::Plain(envelope) = reply.body {
+        return Ok(Answer::Unwrapped(envelope));
+    }
+    let has_content = reply.body != Body::Empty || reply.auth.is_some();
+    let framed = !matches!(reply.body, Body::Plain(_)) && reply.outcome == Outcome::Done;
+    match request.wrap {
+        Some(ask) if has_content && framed => {
+            let caller = recorded.authorized.caller().map(|presented| presented.entry.as_ref());
+            let info = wrap::wrap(active, caller, request, ask, &reply).await?;
+            issued.push(active.barrier.id("token", info.token.expose().as_bytes())?);
+            Ok(Answer::Wrapped(Box::new(info)))
+        }
+        _ => Ok(Answer::Open(Box::new(reply))),
+    }
+}
+
+/// The one endpoint whose plain body is another answer's whole envelope.
+fn is_unwrapped(path: &str) -> bool {
+    path == "sys/wrapping/unwrap"
+}
+
+/// The last use worked; now the token and all that hangs on it go.
+async fn spend_last_use(active: &Arc<Active>, recorded: &Recorded) {
+    let Some(presented) = recorded.authorized.caller().filter(|presented| presented.last_use) else { return };
+    if let Err(error) = active.tokens.revoke(&presented.entry.id).await {
+        tracing::error!(%error, "a token whose uses are spent could not be revoked; it is refused all the same");
+    }
+}
