@@ -1,0 +1,151 @@
+//! Speaks one dialect of OAuth: pure translation plus transport.
+//!
+//! Invariants: a provider reads no clock, touches no storage and never repeats a request that may have spent a code or a
+//! refresh token; no error text carries a provider's body, a token or a secret. It knows nothing of credentials.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use vestal_crypto::SecretString;
+use vestal_logical::Timestamp;
+
+/// Provider options of a request or credential, by name.
+pub(crate) type Options = BTreeMap<String, String>;
+
+/// What happens to a refresh token when it is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Rotation {
+    /// It stays good.
+    Reusable,
+    /// It is replaced; the old one is forgiven this long.
+    Grace(Duration),
+    /// It is replaced; the old one is dead at once.
+    Single,
+    /// Nobody has said, and nothing was learned yet.
+    Unknown,
+}
+
+/// How a client shows who it is at the token endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AuthStyle {
+    /// Basic authentication.
+    InHeader,
+    /// `client_id` and `client_secret` in the body.
+    InParams,
+}
+
+/// What an authorization URL is asked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Authorize {
+    pub(crate) state: String,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) redirect_url: String,
+    /// The request's own parameters; the server's win over them.
+    pub(crate) params: BTreeMap<String, String>,
+    pub(crate) options: Options,
+}
+
+/// What is presented at the token endpoint.
+#[derive(Debug, Clone)]
+pub(crate) enum Grant {
+    /// An authorization code. `options` are the request's provider options (`nonce` is one of them).
+    Code { code: SecretString, redirect_url: String, options: Options },
+    /// A refresh token. `options` are those stored with the credential, `previous_extra` its present extra data.
+    Refresh { refresh_token: SecretString, options: Options, previous_extra: Option<Map<String, Value>> },
+}
+
+/// What one operation may use.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Allow {
+    /// The present.
+    pub(crate) now: Timestamp,
+    /// Limit of one request; `None` is none of ours.
+    pub(crate) time: Option<Duration>,
+}
+
+/// How long an access token lives, as the provider says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// `expires_in`; negative is expired already.
+    Seconds(i64),
+    /// It said 0 or something unreadable: no expiry is shown, and it is refreshed each hour.
+    Hourly,
+}
+
+/// The answer of a token endpoint.
+#[derive(Debug, Clone)]
+pub(crate) struct TokenSet {
+    pub(crate) access_token: SecretString,
+    /// As shown: `Bearer`.
+    pub(crate) token_type: String,
+    pub(crate) refresh_token: Option<SecretString>,
+    /// `None`: never expires.
+    pub(crate) expires_in: Option<Life>,
+    /// What is to be shown as `extra_data`; on refresh already merged with `previous_extra`.
+    pub(crate) extra: Option<Map<String, Value>>,
+}
+
+/// What one successful operation brought.
+#[derive(Debug, Clone)]
+pub(crate) struct Issued {
+    pub(crate) tokens: TokenSet,
+    /// A style that was found out, to be kept with the server.
+    pub(crate) learned: Option<AuthStyle>,
+    /// Something went wrong beside the tokens, which are good.
+    pub(crate) warning: Option<String>,
+}
+
+/// What went wrong, in the terms that recovery and clients need.
+///
+/// Texts are `<e>` of specification §3.7, without the prefix `exchange failed: ` or `refresh failed: `, which the caller
+/// adds. When several secrets were tried the text is the list form instead, complete with its inner prefixes and with
+/// `listed` set, and the caller adds nothing. Network errors carry their `transient: ` where a 500 would show it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ProviderError {
+    /// The request was not sent: nothing can have been spent.
+    #[error("{0}")]
+    NotSent(String),
+    /// No answer came, or none that says anything: what was presented may be spent.
+    #[error("{0}")]
+    NoAnswer(String),
+    /// 429, 5xx, `temporarily_unavailable`, `slow_down`: an answer, and nothing spent as far as it says.
+    #[error("{text}")]
+    Busy { text: String, retry_after: Option<Duration> },
+    /// The permanent set of §7.5: a user error. `code` is the OAuth error code of the answer that decided.
+    #[error("{text}")]
+    Rejected { text: String, code: String, listed: bool },
+    /// Another answer that is no success: 500 on writes, transient on refresh. `spent` when the status was a success, so
+    /// that what was presented is spent though the answer could not be used.
+    #[error("{text}")]
+    Refused { text: String, spent: bool },
+    /// The request cannot be made or its result not be accepted for a reason of the user's: an ID token that does not
+    /// verify, a missing client secret. 400 with the grant's prefix. `spent` as above.
+    #[error("{text}")]
+    Unacceptable { text: String, spent: bool },
+    /// The server record or the provider cannot be used: 400 as a server error.
+    #[error("{0}")]
+    Misconfigured(String),
+    /// A 500 of ours.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// One kind of authorization server with one server's settings.
+pub(crate) trait Provider: Send + Sync {
+    /// What the server's settings and what was learned say about refresh tokens.
+    fn rotation(&self) -> Rotation;
+    /// Scheme, host and port of the token endpoint: credentials are bound to it.
+    fn origin(&self) -> &str;
+    /// Where to send a person.
+    fn authorize_url(&self, ask: &Authorize) -> Result<String, ProviderError>;
+    /// The options of a request that are to be stored with its credential (`nonce` is not).
+    fn kept_options(&self, given: &Options) -> Options {
+        given.clone()
+    }
+    /// One token endpoint operation, style detection and several secrets included.
+    fn exchange<'a>(&'a self, grant: Grant, allow: Allow) -> BoxFuture<'a, Result<Issued, ProviderError>>;
+}
