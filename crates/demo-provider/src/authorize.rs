@@ -117,28 +117,31 @@ fn check(call: &Call, client: &Client) -> Result<(), Refusal> {
 }
 
 fn agree(app: &App, login: Login, person: &str) -> Reply {
-    let code = app.mint("demo_code_");
-    let now = app.now();
     let consent = Consent {
         client: login.client,
         person: Some(person.to_owned()),
         scope: login.scope,
         nonce: login.nonce,
-        agreed_at: now,
+        agreed_at: app.now(),
     };
-    let record = Code {
-        consent,
-        redirect: login.redirect_as_sent,
-        challenge: login.challenge,
-        expires_at: now.saturating_add(millis(app.options.code_life)),
-        spent_on: None,
-    };
-    {
-        let mut state = app.state();
-        state.sweep(now);
-        state.codes.insert(code.clone(), record);
-    }
+    let code = issue(app, consent, login.redirect_as_sent, login.challenge);
     back(app, login.redirect, login.state.as_deref(), &[("code", &code)])
+}
+
+/// A code for what the person agreed to, bound to the address and the challenge of the request, if it had them.
+pub(crate) fn issue(
+    app: &App,
+    consent: Consent,
+    redirect: Option<String>,
+    challenge: Option<String>,
+) -> String {
+    let code = app.mint("demo_code_");
+    let now = consent.agreed_at;
+    let expires_at = now.saturating_add(millis(app.options.code_life));
+    let mut state = app.state();
+    state.sweep(now);
+    state.codes.insert(code.clone(), Code { consent, redirect, challenge, expires_at, spent_on: None });
+    code
 }
 
 fn back(app: &App, mut redirect: Url, state: Option<&str>, answer: &[(&str, &str)]) -> Reply {

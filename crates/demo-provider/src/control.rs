@@ -16,12 +16,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::call::{is_type, read_body};
-use crate::device;
 use crate::faults::Rule;
 use crate::ledger::{End, Ledger};
 use crate::options::{ClientAuth, Rotation};
 use crate::reply::Reply;
 use crate::state::App;
+use crate::tokens::Consent;
+use crate::{authorize, clients, device};
 
 /// Power over a provider that runs.
 #[derive(Clone)]
@@ -130,6 +131,20 @@ impl Control {
 
     pub fn set_auto_approve(&self, approve: bool) {
         self.app.state().auto_approve = approve;
+    }
+
+    /// Plays a person who agrees, without a browser: a code bound to no address and no challenge. `None` when no
+    /// such client is registered.
+    pub fn code(&self, client: &str, scope: Option<&str>) -> Option<String> {
+        let client = clients::registered(&self.app, client)?.id.clone();
+        let consent = Consent {
+            client,
+            person: Some(self.app.options.person.clone()),
+            scope: scope.map(str::to_owned),
+            nonce: None,
+            agreed_at: self.app.now(),
+        };
+        Some(authorize::issue(&self.app, consent, None, None))
     }
 
     /// Plays the person at a device's page: `Some(name)` agrees, `None` denies. False when no such request waits.

@@ -44,6 +44,9 @@ mod signing;
 mod state;
 mod tokens;
 
+#[cfg(test)]
+mod tests;
+
 pub use call::{Endpoint, Grant};
 pub use control::{Control, Inspection, Stored};
 pub use faults::{Act, Alter, Answer, Fault, Rule, Times};

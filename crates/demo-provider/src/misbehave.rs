@@ -206,7 +206,16 @@ async fn change_bytes(app: &App, response: Response, change: Alter) -> Response 
         Alter::Truncate { keep_bytes } => {
             rewrite(response, |whole| Body::from(whole.slice(..keep_bytes.min(whole.len())))).await
         }
-        Alter::CutOff { keep_bytes } => rewrite(response, |whole| cut_off(&whole, keep_bytes)).await,
+        Alter::CutOff { keep_bytes } => {
+            let mut promised = 0;
+            let cut = |whole: Bytes| {
+                promised = whole.len();
+                cut_off(&whole, keep_bytes)
+            };
+            let mut response = rewrite(response, cut).await;
+            response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(promised));
+            response
+        }
         Alter::Dribble { piece_bytes, every_ms } => {
             rewrite(response, |whole| dribble(whole, piece_bytes, every_ms, sleep)).await
         }
@@ -224,7 +233,13 @@ async fn rewrite(response: Response, change: impl FnOnce(Bytes) -> Body) -> Resp
 
 fn cut_off(whole: &Bytes, keep: usize) -> Body {
     let kept = whole.slice(..keep.min(whole.len()));
-    Body::from_stream(stream::iter([Ok(kept), Err(std::io::Error::other("cut off on request"))]))
+    let first = stream::iter([Ok(kept)]);
+    let rest = stream::once(async {
+        // What was written so far goes out while the body has nothing ready.
+        tokio::task::yield_now().await;
+        Err(std::io::Error::other("cut off on request"))
+    });
+    Body::from_stream(futures::StreamExt::chain(first, rest))
 }
 
 fn dribble(whole: Bytes, piece: usize, every_ms: u64, sleep: Sleep) -> Body {

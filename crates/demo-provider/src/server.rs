@@ -5,7 +5,7 @@
 //! stays with `DemoProvider`, which can listen again.
 
 use std::convert::Infallible;
-use std::io;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -165,22 +165,31 @@ async fn converse(provider: DemoProvider, stream: TcpStream) {
 /// Runs until Ctrl-C or SIGTERM. The first line on standard output is the base URL, alone.
 pub async fn serve_until_ctrl_c(options: Options) -> io::Result<()> {
     let running = DemoProvider::start(options).await?;
-    println!("{}", running.base_url());
-    asked_to_end().await?;
+    let asked_to_end = asked_to_end()?;
+    // Not `println!`, which panics when nobody reads; flushed, because the reader waits for it.
+    let mut out = io::stdout();
+    writeln!(out, "{}", running.base_url())?;
+    out.flush()?;
+    asked_to_end.await?;
     running.shutdown().await;
     Ok(())
 }
 
+/// Signals are caught from the call on, not from the first poll.
 #[cfg(unix)]
-async fn asked_to_end() -> io::Result<()> {
-    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        pressed = tokio::signal::ctrl_c() => pressed,
-        _ = terminated.recv() => Ok(()),
-    }
+fn asked_to_end() -> io::Result<impl Future<Output = io::Result<()>>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupted, mut terminated) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupted.recv() => Ok(()),
+            _ = terminated.recv() => Ok(()),
+        }
+    })
 }
 
 #[cfg(not(unix))]
-async fn asked_to_end() -> io::Result<()> {
-    tokio::signal::ctrl_c().await
+fn asked_to_end() -> io::Result<impl Future<Output = io::Result<()>>> {
+    Ok(tokio::signal::ctrl_c())
 }

@@ -172,7 +172,8 @@ impl Tokens {
         let spent = token.spent.clone();
         let family = self.families.get_mut(&number).ok_or(RefreshRefusal::Unknown)?;
         let scope = admit(now, token, family, &presented)?;
-        let consent = family.consent.clone();
+        // A nonce answers one authorization request; a refreshed ID token carries none.
+        let consent = Consent { nonce: None, ..family.consent.clone() };
         let (refresh, replayed) = match (terms.rotation, spent) {
             (Rotation::Reusable, _) => {
                 family.record.refreshes += 1;
