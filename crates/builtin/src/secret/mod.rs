@@ -1,0 +1,6 @@
+//! Engines that serve secrets.
+
+mod attempts;
+mod keys;
+pub(crate) mod kv1;
+pub(crate) mod kv2;

@@ -1,0 +1,241 @@
+//! Brings each line to every device. One that takes it is enough; none that takes it fails the request.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use futures::future::join_all;
+use tokio::sync::Mutex;
+use vestal_crypto::Salt;
+use vestal_logical::{Answer, Error, Kind, Operation, Request, Timestamp};
+use vestal_storage::{Barrier, Changes, Place, Stamp, View};
+
+use super::device::{AuditDevice, FileDevice, Refused};
+use super::entry::{Line, Trail, request_line, response_line};
+use super::redact::{Redactor, hash};
+use super::settings::FileOptions;
+use super::table::{AuditEntry, Devices};
+use crate::active::Parts;
+
+/// A device that is open.
+struct Open {
+    entry: AuditEntry,
+    options: FileOptions,
+    device: Box<dyn AuditDevice>,
+}
+
+impl Open {
+    fn redactor(&self) -> Redactor<'_> {
+        Redactor {
+            salt: &self.entry.salt,
+            raw: self.options.log_raw,
+            hash_accessors: self.options.hmac_accessor,
+        }
+    }
+}
+
+/// All devices.
+pub(crate) struct Broker {
+    parts: Arc<Parts>,
+    view: View,
+    open: ArcSwap<Vec<Arc<Open>>>,
+    /// Held through every change.
+    kept: Mutex<(Devices, Option<Stamp>)>,
+}
+
+fn place() -> Place {
+    Place::root().plain("audit")
+}
+
+impl Broker {
+    /// Opens every stored and every declared device. One that cannot be opened refuses lines until it can.
+    pub(crate) async fn open(parts: &Arc<Parts>, barrier: &Barrier) -> Result<Arc<Self>, Error> {
+        let view = barrier.view(&Place::root().plain("core"));
+        let stored = view.get::<Devices>(&place()).await?;
+        let kept = stored.map_or_else(Default::default, |stored| (stored.value, Some(stored.stamp)));
+        let broker =
+            Self { parts: Arc::clone(parts), view, open: ArcSwap::default(), kept: Mutex::new(kept) };
+        broker.adopt_declared().await?;
+        let kept = broker.kept.lock().await;
+        let mut open = Vec::new();
+        for entry in &kept.0.0 {
+            if entry.declared && !broker.is_declared(&entry.path) {
+                tracing::warn!("an audit device is no longer declared in the configuration and is not used");
+                continue;
+            }
+            open.push(Arc::new(broker.start(entry.clone())?));
+        }
+        broker.open.store(Arc::new(open));
+        drop(kept);
+        Ok(Arc::new(broker))
+    }
+
+    fn is_declared(&self, path: &str) -> bool {
+        self.parts.settings.audit.devices.iter().any(|stanza| canonical(&stanza.path) == path)
+    }
+
+    /// Stored rows follow the configuration: it says how, we keep the salt.
+    async fn adopt_declared(&self) -> Result<(), Error> {
+        let mut kept = self.kept.lock().await;
+        let mut devices = kept.0.clone();
+        for stanza in &self.parts.settings.audit.devices {
+            let path = canonical(&stanza.path);
+            let known = devices.0.iter().find(|entry| entry.path == path).map(|entry| entry.salt.clone());
+            let entry = AuditEntry {
+                kind: stanza.kind.clone(),
+                description: stanza.description.clone(),
+                options: stanza.options.clone(),
+                local: false,
+                salt: known.unwrap_or_else(|| Salt::generate(self.parts.entropy.as_ref())),
+                declared: true,
+                path,
+            };
+            devices.0.retain(|kept| kept.path != entry.path);
+            devices.0.push(entry);
+        }
+        if self.parts.settings.audit.devices.is_empty() { Ok(()) } else { self.store(&mut kept, devices).await }
+    }
+
+    async fn store(&self, kept: &mut (Devices, Option<Stamp>), devices: Devices) -> Result<(), Error> {
+        let mut changes = Changes::new();
+        changes.put(&self.view, &place(), &devices)?;
+        match kept.1 {
+            Some(stamp) => changes.expect(&self.view, &place(), stamp)?,
+            None => changes.expect_absent(&self.view, &place())?,
+        };
+        let seq = self.view.commit(changes).await?;
+        *kept = (devices, Some(seq.into()));
+        Ok(())
+    }
+
+    fn start(&self, entry: AuditEntry) -> Result<Open, Error> {
+        if entry.kind != "file" {
+            return Err(Error::invalid(format!("unknown audit device type: \"{}\"; there is `file`", entry.kind)));
+        }
+        let options = FileOptions::read(&entry.options, &self.parts.settings.audit, entry.declared)?;
+        let device = FileDevice::start(options.clone(), Arc::clone(&self.parts.clock))
+            .map_err(|refused| Error::new(Kind::Unavailable, "the audit device cannot be started").because(refused))?;
+        Ok(Open { entry, options, device: Box::new(device) })
+    }
+
+    /// Records a request before it is run.
+    pub(crate) async fn request(&self, trail: &Trail<'_>, error: Option<&Error>) -> Result<(), Error> {
+        self.record(|open| request_line(trail, &open.redactor(), error)).await
+    }
+
+    /// Records a response before it is given.
+    pub(crate) async fn response(&self, trail: &Trail<'_>, result: Result<&Answer, &Error>) -> Result<(), Error> {
+        self.record(|open| response_line(trail, &open.redactor(), result, open.options.elide_list_responses)).await
+    }
+
+    async fn record(&self, line: impl Fn(&Open) -> Line) -> Result<(), Error> {
+        let devices = self.open.load_full();
+        if devices.is_empty() {
+            return Ok(());
+        }
+        let results = join_all(devices.iter().map(|open| write(open, line(open)))).await;
+        let mut taken = false;
+        for result in results {
+            match result {
+                Ok(()) => taken = true,
+                Err(refused) => tracing::error!(%refused, "an audit device did not take a line"),
+            }
+        }
+        if taken { Ok(()) } else { Err(Error::new(Kind::Internal, "internal error").multi()) }
+    }
+
+    /// Enables a device: it must take a test line before it counts.
+    pub(crate) async fn enable(&self, entry: AuditEntry, now: Timestamp) -> Result<(), Error> {
+        let mut kept = self.kept.lock().await;
+        if kept.0.0.iter().any(|other| other.path == entry.path) {
+            return Err(Error::invalid("path already in use"));
+        }
+        let open = self.start(entry.clone())?;
+        let test = test_request(now);
+        let trail = Trail {
+            request: &test,
+            operation: Operation::Update,
+            token: None,
+            granting: &[],
+            allowed: true,
+            route: None,
+        };
+        let line = request_line(&trail, &open.redactor(), None);
+        write(&open, line).await.map_err(|refused| {
+            Error::invalid("the audit device did not take a test line; see the server's log").because(refused)
+        })?;
+        let mut devices = kept.0.clone();
+        devices.0.push(entry);
+        self.store(&mut kept, devices).await?;
+        let mut all = self.open.load_full().as_ref().clone();
+        all.push(Arc::new(open));
+        self.open.store(Arc::new(all));
+        Ok(())
+    }
+
+    /// Disables a device; nothing there is fine.
+    pub(crate) async fn disable(&self, path: &str) -> Result<(), Error> {
+        let path = canonical(path);
+        let mut kept = self.kept.lock().await;
+        let Some(entry) = kept.0.0.iter().find(|entry| entry.path == path) else { return Ok(()) };
+        if entry.declared {
+            return Err(Error::invalid("this audit device is declared in the configuration file; remove it there"));
+        }
+        let mut devices = kept.0.clone();
+        devices.0.retain(|entry| entry.path != path);
+        self.store(&mut kept, devices).await?;
+        let all = self.open.load_full();
+        self.open.store(Arc::new(all.iter().filter(|open| open.entry.path != path).cloned().collect()));
+        for gone in all.iter().filter(|open| open.entry.path == path) {
+            gone.device.flush().await;
+        }
+        Ok(())
+    }
+
+    /// What is enabled.
+    pub(crate) async fn entries(&self) -> Vec<AuditEntry> {
+        self.kept.lock().await.0.0.clone()
+    }
+
+    /// How a device shows a text.
+    pub(crate) async fn hash(&self, path: &str, input: &str) -> Result<String, Error> {
+        let path = canonical(path);
+        let kept = self.kept.lock().await;
+        let unknown = || Error::invalid("unknown audit backend");
+        kept.0.0.iter().find(|entry| entry.path == path).map(|entry| hash(&entry.salt, input)).ok_or_else(unknown)
+    }
+
+    /// Opens every file anew.
+    pub(crate) async fn reopen(&self) {
+        join_all(self.open.load_full().iter().map(|open| open.device.reopen())).await;
+    }
+
+    /// Makes everything taken durable.
+    pub(crate) async fn close(&self) {
+        join_all(self.open.load_full().iter().map(|open| open.device.flush())).await;
+    }
+}
+
+async fn write(open: &Open, line: Line) -> Result<(), Refused> {
+    let bytes = serde_json::to_vec(&line).map_err(|error| Refused(error.to_string()))?;
+    open.device.append(bytes).await
+}
+
+/// `file` and `/file/` are `file/`.
+pub(crate) fn canonical(path: &str) -> String {
+    format!("{}/", path.trim_matches('/'))
+}
+
+fn test_request(now: Timestamp) -> Request {
+    Request {
+        id: uuid::Uuid::new_v4().to_string(),
+        operation: Operation::Update,
+        path: "sys/audit/test".to_owned(),
+        data: serde_json::Map::new(),
+        token: None,
+        wrap: None,
+        peer: None,
+        headers: Vec::new(),
+        now,
+        deadline: Timestamp::MAX,
+    }
+}
