@@ -1,1 +1,53 @@
-fn main() {}
+//! The workshop: every check runs here, locally and in CI, by the same name.
+//!
+//! - [`testenv`]: what the tests with real clients need, below `target/testenv`.
+//! - [`test`]: the one test command.
+//! - [`tidy`]: what neither rustc nor clippy looks at: directions, sizes, words, dependencies.
+//! - [`ci`]: all checks, one after the other.
+//!
+//! Invariants: a missing thing is a failure that says how to get it, never a skip. Knows nothing of what the product does.
+
+mod ci;
+mod run;
+mod test;
+mod testenv;
+mod tidy;
+mod workspace;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Every check, and the environment of every test")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Set up what the tests with real clients need, below target/testenv
+    Setup,
+    /// Set that up, then run every test
+    Test {
+        /// What to hand to `cargo test` in place of `--workspace`, for example `--package vestal-crypto`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "CARGO TEST ARGUMENTS")]
+        selection: Vec<String>,
+    },
+    /// Check directions, sizes, words and dependencies
+    Tidy,
+    /// Run every check: format, clippy, deny, audit, tidy, documents, tests
+    Ci,
+}
+
+fn main() -> Result<()> {
+    let workspace = Workspace::find()?;
+    match Arguments::parse().task {
+        Task::Setup => testenv::prepare(&workspace).map(drop),
+        Task::Test { selection } => test::run(&workspace, &selection),
+        Task::Tidy => tidy::run(&workspace),
+        Task::Ci => ci::run(&workspace),
+    }
+}
