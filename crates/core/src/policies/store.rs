@@ -1,0 +1,177 @@
+//! The policies that are stored, and the compiled ACLs of the policy sets in use.
+//!
+//! A change holds from the moment it is acknowledged: the committer tells of every written key before it answers, and
+//! all compiled ACLs are forgotten then. Knows nothing of tokens.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use quick_cache::sync::Cache;
+use serde::{Deserialize, Serialize};
+use vestal_logical::{Error, Timestamp};
+use vestal_storage::{Barrier, Changes, Key, Place, Record, Seq, View, Watcher};
+
+use super::{Acl, Policy, defaults};
+
+/// Sets of policies whose compiled form is kept.
+const COMPILED: usize = 1024;
+
+/// A policy as it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredPolicy {
+    /// HCL or JSON.
+    pub(crate) text: String,
+    /// Counts writes, from 1.
+    pub(crate) version: u64,
+    pub(crate) modified: Timestamp,
+}
+
+impl Record for StoredPolicy {
+    const VERSION: u8 = 1;
+}
+
+/// All policies.
+pub(crate) struct PolicyStore {
+    view: View,
+    compiled: Arc<Compiled>,
+}
+
+/// Compiled ACLs by policy set, all of one generation.
+struct Compiled {
+    prefix: Key,
+    generation: AtomicU64,
+    acls: Cache<Vec<String>, (u64, Arc<Acl>)>,
+}
+
+impl Watcher for Compiled {
+    fn committed(&self, _: Seq, keys: &[Key]) {
+        if keys.iter().any(|key| self.prefix.covers(key)) {
+            self.generation.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+/// Policies that are not stored.
+const ROOT: &str = "root";
+const RESPONSE_WRAPPING: &str = "response-wrapping";
+const DEFAULT: &str = "default";
+
+impl PolicyStore {
+    /// Makes the default policy of a new vault. One that was changed stays as it is.
+    pub(crate) async fn open(barrier: &Barrier) -> Result<Arc<Self>, Error> {
+        let view = barrier.view(&Place::root().plain("sys").plain("policy"));
+        let compiled = Arc::new(Compiled {
+            prefix: view.key(&Place::root())?,
+            generation: AtomicU64::new(0),
+            acls: Cache::new(COMPILED),
+        });
+        let watcher: Weak<dyn Watcher> = Arc::downgrade(&compiled) as Weak<dyn Watcher>;
+        barrier.watch(watcher);
+        let store = Arc::new(Self { view, compiled });
+        if !store.view.exists(&place(DEFAULT)).await? {
+            let policy =
+                StoredPolicy { text: defaults::DEFAULT.to_owned(), version: 1, modified: Timestamp::default() };
+            let mut changes = Changes::new();
+            changes.put(&store.view, &place(DEFAULT), &policy)?;
+            changes.expect_absent(&store.view, &place(DEFAULT))?;
+            store.view.commit(changes).await?;
+        }
+        Ok(store)
+    }
+
+    /// What a set of policies allows. Policies that do not exist grant nothing.
+    pub(crate) async fn acl(&self, names: &[String]) -> Result<Arc<Acl>, Error> {
+        let generation = self.compiled.generation.load(Ordering::SeqCst);
+        if let Some((made, acl)) = self.compiled.acls.get(names)
+            && made == generation
+        {
+            return Ok(acl);
+        }
+        let mut policies = Vec::with_capacity(names.len());
+        for name in names {
+            policies.extend(self.parsed(name).await?);
+        }
+        let acl = Arc::new(Acl::compile(&policies));
+        // A change between reading and keeping makes this generation an old one, so it is never used again.
+        self.compiled.acls.insert(names.to_vec(), (generation, Arc::clone(&acl)));
+        Ok(acl)
+    }
+
+    async fn parsed(&self, name: &str) -> Result<Option<Arc<Policy>>, Error> {
+        match name {
+            ROOT => Ok(Some(Arc::new(Policy::root()))),
+            _ => {
+                let Some(policy) = self.read(name).await? else { return Ok(None) };
+                match Policy::parse(name, &policy.text) {
+                    Ok(policy) => Ok(Some(Arc::new(policy))),
+                    Err(error) => {
+                        tracing::error!(%error, "a stored policy cannot be read and grants nothing");
+                        Ok(None)
+                    }
+                }
+            }
+        }
+    }
+
+    /// One policy, by its lower-case name.
+    pub(crate) async fn read(&self, name: &str) -> Result<Option<StoredPolicy>, Error> {
+        if name == RESPONSE_WRAPPING {
+            let text = defaults::RESPONSE_WRAPPING.to_owned();
+            return Ok(Some(StoredPolicy { text, version: 1, modified: Timestamp::default() }));
+        }
+        Ok(self.view.get::<StoredPolicy>(&place(name)).await?.map(|stored| stored.value))
+    }
+
+    /// Whether a token that names it gets anything from it.
+    pub(crate) async fn exists(&self, name: &str) -> Result<bool, Error> {
+        Ok(matches!(name, ROOT | RESPONSE_WRAPPING) || self.view.exists(&place(name)).await?)
+    }
+
+    /// Writes a policy whose text has been parsed. `cas`: the version that must be there, 0 for none.
+    pub(crate) async fn write(&self, name: &str, text: &str, cas: Option<u64>, now: Timestamp) -> Result<(), Error> {
+        refuse_fixed(name, "update")?;
+        let stored = self.view.get::<StoredPolicy>(&place(name)).await?;
+        let version = stored.as_ref().map_or(0, |stored| stored.value.version);
+        if cas.is_some_and(|cas| cas != version) {
+            return Err(Error::invalid("check-and-set parameter did not match the current version"));
+        }
+        let policy = StoredPolicy { text: text.to_owned(), version: version + 1, modified: now };
+        let mut changes = Changes::new();
+        changes.put(&self.view, &place(name), &policy)?;
+        match stored {
+            Some(stored) => changes.expect(&self.view, &place(name), stored.stamp)?,
+            None => changes.expect_absent(&self.view, &place(name))?,
+        };
+        self.view.commit(changes).await?;
+        Ok(())
+    }
+
+    /// Deletes a policy; nothing there is fine.
+    pub(crate) async fn delete(&self, name: &str) -> Result<(), Error> {
+        refuse_fixed(name, "delete")?;
+        if name == DEFAULT {
+            return Err(Error::invalid("cannot delete \"default\" policy"));
+        }
+        let mut changes = Changes::new();
+        changes.reserved().delete(&self.view, &place(name))?;
+        self.view.commit(changes).await?;
+        Ok(())
+    }
+
+    /// The names, sorted, `root` last.
+    pub(crate) async fn list(&self) -> Result<Vec<String>, Error> {
+        let children = self.view.list(&Place::root()).await?;
+        Ok(children.iter().map(vestal_storage::Child::shown).chain([ROOT.to_owned()]).collect())
+    }
+}
+
+fn place(name: &str) -> Place {
+    Place::root().leaf(name)
+}
+
+fn refuse_fixed(name: &str, verb: &str) -> Result<(), Error> {
+    if matches!(name, ROOT | RESPONSE_WRAPPING) {
+        return Err(Error::invalid(format!("cannot {verb} \"{name}\" policy")));
+    }
+    Ok(())
+}
