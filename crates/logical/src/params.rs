@@ -118,7 +118,7 @@ fn duration_part(text: &str) -> Result<(i128, &str), &'static str> {
     let fraction: String = fraction.chars().take(15).collect();
     let power = 10_i128.pow(u32::try_from(fraction.len()).unwrap_or(0));
     let fraction: i128 = if fraction.is_empty() { 0 } else { fraction.parse().map_err(|_| INVALID)? };
-    let nanos = whole.checked_mul(scale).ok_or(INVALID)? + fraction * scale / power;
+    let nanos = whole.checked_mul(scale).and_then(|whole| whole.checked_add(fraction * scale / power)).ok_or(INVALID)?;
     Ok((nanos, next))
 }
 

@@ -1,0 +1,136 @@
+//! One request and its answer, from parsed head to finished response.
+//!
+//! Invariants: the body is asked for only when the head is in order; waiting ends with the request's time; what is logged is
+//! id, method, status and duration. It knows no sockets.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::future::{Either, select};
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode, Version, header};
+use http_body_util::Full;
+use hyper::body::Body;
+use vestal_logical::{Clock, Timestamp};
+
+use crate::envelope;
+use crate::headers;
+use crate::intake::{Held, Intake, IntakeFault};
+use crate::kernel::Kernel;
+use crate::limits::Limits;
+use crate::refusal::Refusal;
+use crate::translate::{Arrival, Head};
+
+/// How long after its deadline the kernel may still answer for itself.
+const GRACE: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// What all requests of a listener share.
+pub(crate) struct Exchange {
+    kernel: Arc<dyn Kernel>,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+    intake: Intake,
+}
+
+/// An answer, and whether the request's body was left lying.
+pub(crate) struct Answered {
+    pub(crate) response: Response<Full<Bytes>>,
+    pub(crate) unread: bool,
+}
+
+impl Exchange {
+    pub(crate) fn new(kernel: Arc<dyn Kernel>, limits: Limits) -> Self {
+        let intake = Intake::new(limits.body_bytes, limits.buffered_bytes);
+        Self { clock: kernel.clock(), kernel, limits, intake }
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) async fn answer<B>(&self, request: Request<B>, peer: Option<SocketAddr>) -> Answered
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let (parts, mut body) = request.into_parts();
+        let now = self.clock.now();
+        let id = self.kernel.request_id();
+        let arrival = Arrival { id: id.clone(), now, deadline: now.plus(self.limits.request_time), peer };
+        let outcome = self.respond(&parts, &mut body, arrival).await;
+        let mut response = outcome.unwrap_or_else(|refusal| refusal.render(&parts.method));
+        if let Some(namespace) = headers::namespace(&parts.headers) {
+            response.headers_mut().insert(headers::namespace_name(), namespace.clone());
+        }
+        tracing::debug!(
+            request_id = id,
+            method = known(&parts.method),
+            status = response.status().as_u16(),
+            duration_us = self.clock.now().since(now).as_micros(),
+            "answered"
+        );
+        Answered { response, unread: !body.is_end_stream() }
+    }
+
+    async fn respond<B>(
+        &self,
+        parts: &Parts,
+        body: &mut B,
+        arrival: Arrival,
+    ) -> Result<Response<Full<Bytes>>, Refusal>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        if parts.headers.len() > self.limits.header_count {
+            return Err(Refusal::headers_too_large());
+        }
+        let named = parts.uri.host().is_some() || parts.headers.contains_key(header::HOST);
+        if parts.version == Version::HTTP_11 && !named {
+            return Err(Refusal::invalid("missing required Host header"));
+        }
+        let head = Head::read(parts, &self.limits)?;
+        let deadline = arrival.deadline;
+        let Held { bytes, room } = if head.takes_body() {
+            self.take(body, deadline).await?
+        } else {
+            Held { bytes: Vec::new(), room: None }
+        };
+        let request = head.complete(parts, &bytes, arrival, &self.limits)?;
+        // The tree that the body became is about as big, so its room is kept; the bytes are not.
+        drop(bytes);
+        let last = self.clock.sleep_until(deadline.plus(GRACE));
+        let response = match select(self.kernel.handle(request), last).await {
+            Either::Left((response, _)) => envelope::render(response),
+            Either::Right(_) => return Err(Refusal::unanswered()),
+        };
+        drop(room);
+        Ok(response)
+    }
+
+    async fn take<B>(&self, body: &mut B, deadline: Timestamp) -> Result<Held, Refusal>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        if body.is_end_stream() {
+            return Ok(Held { bytes: Vec::new(), room: None });
+        }
+        let reading = std::pin::pin!(self.intake.read(body));
+        match select(reading, self.clock.sleep_until(deadline)).await {
+            Either::Left((Ok(held), _)) => Ok(held),
+            Either::Left((Err(IntakeFault::TooLarge), _)) => Err(Refusal::body_too_large()),
+            Either::Left((Err(IntakeFault::Broken), _)) => Err(Refusal::blank(StatusCode::BAD_REQUEST)),
+            Either::Right(_) => Err(Refusal::too_slow()),
+        }
+    }
+}
+
+/// Strangers choose method names, too; only those that mean something are logged.
+fn known(method: &Method) -> &'static str {
+    const METHODS: [&str; 10] =
+        ["GET", "POST", "PUT", "LIST", "DELETE", "PATCH", "HEAD", "OPTIONS", "HELP", "SCAN"];
+    METHODS.into_iter().find(|known| method.as_str() == *known).unwrap_or("other")
+}

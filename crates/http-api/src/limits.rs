@@ -1,0 +1,71 @@
+//! How much a client may ask of a listener before anybody has looked at what it says.
+//!
+//! Every bound has a default that suits Vault's clients; the configuration may move them per listener.
+
+use std::time::Duration;
+
+/// Bounds of one listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections open at once; further ones wait unaccepted.
+    pub connections: usize,
+    /// Bytes of one request's line and headers: more is 431. At least 8 KiB.
+    pub header_bytes: usize,
+    /// Header lines of one request: more is 431.
+    pub header_count: usize,
+    /// Bytes of a client token: more is 400, and the token is not looked at.
+    pub token_bytes: usize,
+    /// Time from a request's first byte to the end of its headers, and for the TLS handshake.
+    pub header_patience: Duration,
+    /// Time between two requests on one connection.
+    pub idle_patience: Duration,
+    /// Time during which a client may take no byte of its answer.
+    pub write_patience: Duration,
+    /// Time for a request, from the end of its headers to the answer.
+    pub request_time: Duration,
+    /// Bytes of one body: more is 413.
+    pub body_bytes: usize,
+    /// Bytes of all bodies held at once; further bodies wait unread.
+    pub buffered_bytes: usize,
+    /// HTTP/2 requests at once on one connection.
+    pub streams: u32,
+    /// Bounds of a JSON body.
+    pub json: JsonLimits,
+}
+
+/// Bounds of one JSON body, in force while it is being read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JsonLimits {
+    /// Arrays and objects within each other. Below serde's own 128, so that what was stored inside a record, or
+    /// wrapped in an answer, can still be read back.
+    pub depth: usize,
+    /// Strings, keys included.
+    pub strings: usize,
+    /// Estimated bytes of the decoded tree.
+    pub memory: usize,
+}
+
+impl Default for JsonLimits {
+    fn default() -> Self {
+        Self { depth: 120, strings: 1000, memory: (32 << 20) + (512 << 10) }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            header_bytes: 64 << 10,
+            header_count: 100,
+            token_bytes: 8 << 10,
+            header_patience: Duration::from_secs(10),
+            idle_patience: Duration::from_mins(5),
+            write_patience: Duration::from_mins(1),
+            request_time: Duration::from_secs(90),
+            body_bytes: 32 << 20,
+            buffered_bytes: 256 << 20,
+            streams: 128,
+            json: JsonLimits::default(),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Opens the listeners, runs them, and closes them without dropping what is under way.
+//!
+//! Invariants: either every address is bound or none serves; after [`Server::run`] returns no connection is left. It does not know
+//! why it is to end, nor what is served.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::{Either, join_all, select};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+
+use crate::exchange::Exchange;
+use crate::kernel::Kernel;
+use crate::listener::{Door, ListenerOptions, Phase};
+use crate::tls::{Pair, TlsError};
+
+/// Connections that may wait for being accepted.
+const BACKLOG: u32 = 1024;
+
+/// Why a server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {reason}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        reason: io::Error,
+    },
+    /// A certificate or key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// Listeners that are bound and wait to be run.
+pub struct Server {
+    doors: Vec<Door>,
+    certificates: Certificates,
+    clock: Arc<dyn vestal_logical::Clock>,
+    phase: watch::Sender<Phase>,
+}
+
+/// The certificates of all listeners.
+#[derive(Debug, Clone, Default)]
+pub struct Certificates(Vec<Arc<Pair>>);
+
+impl Certificates {
+    /// Reads every certificate and key again. What cannot be used stays as it was and is told.
+    pub fn reload(&self) -> Vec<TlsError> {
+        self.0.iter().filter_map(|pair| pair.reload().err()).collect()
+    }
+}
+
+impl Server {
+    /// Reads the certificates and binds every address.
+    pub fn bind(kernel: Arc<dyn Kernel>, listeners: Vec<ListenerOptions>) -> Result<Self, ServeError> {
+        let (phase, watched) = watch::channel(Phase::Open);
+        let mut certificates = Vec::new();
+        let mut doors = Vec::new();
+        for ListenerOptions { address, tls, limits } in listeners {
+            let tls = match tls {
+                None => None,
+                Some(files) => {
+                    let pair = Arc::new(Pair::load(files)?);
+                    let config = Arc::new(pair.server_config()?);
+                    certificates.push(pair);
+                    Some(TlsAcceptor::from(config))
+                }
+            };
+            doors.push(Door {
+                socket: listen(address).map_err(|reason| ServeError::Bind { address, reason })?,
+                tls,
+                exchange: Arc::new(Exchange::new(kernel.clone(), limits)),
+                permits: Arc::new(Semaphore::new(limits.connections)),
+                phase: watched.clone(),
+            });
+        }
+        Ok(Self { doors, certificates: Certificates(certificates), clock: kernel.clock(), phase })
+    }
+
+    /// The addresses that are listened on, with their true ports, in the order of the options.
+    pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        self.doors.iter().map(|door| door.socket.local_addr()).collect()
+    }
+
+    /// A handle for reloading certificates while the server runs.
+    #[must_use]
+    pub fn certificates(&self) -> Certificates {
+        self.certificates.clone()
+    }
+
+    /// Serves until `end` is ready; then accepts nothing new, finishes what is under way for at most `grace`, and
+    /// returns how many connections had to be cut.
+    pub async fn run(self, end: impl Future<Output = ()>, grace: Duration) -> usize {
+        let Self { doors, clock, phase, .. } = self;
+        let open: Vec<_> =
+            doors.iter().map(|door| (door.permits.clone(), door.exchange.limits().connections)).collect();
+        let doors: Vec<_> = doors.into_iter().map(|door| tokio::spawn(door.keep())).collect();
+        end.await;
+        phase.send_replace(Phase::Draining);
+        // A door ends by itself now; a panic in it has closed it just as well.
+        let _ = join_all(doors).await;
+        let drained = std::pin::pin!(join_all(open.iter().map(|(permits, all)| all_back(permits, *all))));
+        let cut = match select(drained, clock.sleep_until(clock.now().plus(grace))).await {
+            Either::Left(_) => 0,
+            Either::Right(_) => {
+                open.iter().map(|(permits, all)| all - permits.available_permits().min(*all)).sum()
+            }
+        };
+        phase.send_replace(Phase::Over);
+        join_all(open.iter().map(|(permits, all)| all_back(permits, *all))).await;
+        cut
+    }
+}
+
+/// Waits until nobody holds a permit any more.
+async fn all_back(permits: &Semaphore, all: usize) {
+    // A closed semaphore has nobody left to wait for.
+    let _ = permits.acquire_many(u32::try_from(all).unwrap_or(u32::MAX)).await;
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
