@@ -14,6 +14,8 @@ mod testenv;
 mod tidy;
 mod workspace;
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
@@ -42,9 +44,19 @@ enum Task {
     Ci,
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run_task(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_task(task: Task) -> Result<()> {
     let workspace = Workspace::find()?;
-    match Arguments::parse().task {
+    match task {
         Task::Setup => testenv::prepare(&workspace).map(drop),
         Task::Test { selection } => test::run(&workspace, &selection),
         Task::Tidy => tidy::run(&workspace),

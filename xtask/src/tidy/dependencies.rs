@@ -4,6 +4,7 @@
 //! advisories: cargo-deny does.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -45,6 +46,7 @@ fn check_package(
     let field = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
     let manifest = field(package, "manifest_path").context("a package without manifest")?;
     let folder = manifest.trim_end_matches("Cargo.toml");
+    let shown = Path::new(&manifest).strip_prefix(&workspace.root).unwrap_or(Path::new(&manifest)).display();
     let mut sources = String::new();
     for path in workspace.rust_files(folder)? {
         sources.push_str(&workspace.read(path.to_str().context("a path that is no text")?)?);
@@ -54,11 +56,11 @@ fn check_package(
         let name = field(dependency, "name").context("a dependency without name")?;
         let outside = dependency.get("path").is_none_or(Value::is_null);
         if outside && !listed.contains(&name) {
-            findings.fail(format!("{manifest} names {name}, which the root Cargo.toml does not list"));
+            findings.fail(format!("{shown} names {name}, which the root Cargo.toml does not list"));
         }
         let called = field(dependency, "rename").unwrap_or_else(|| name.clone()).replace('-', "_");
         if !names(&sources, &called) && !SILENT.iter().any(|(silent, _)| *silent == name) {
-            findings.fail(format!("{manifest} names {name}, which its sources do not use"));
+            findings.fail(format!("{shown} names {name}, which its sources do not use"));
         }
         used.insert(name);
     }
