@@ -3,6 +3,7 @@
 //! Invariants: a token longer than allowed is refused before it is copied; tokens and cookies are never among the
 //! headers handed on. It does not know what a token may do.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, StatusCode, header};
@@ -83,15 +84,22 @@ pub(crate) fn check_namespace(headers: &HeaderMap) -> Result<(), Refusal> {
 /// The wish for wrapping.
 pub(crate) fn wrap(headers: &HeaderMap) -> Result<Option<WrapAsk>, Refusal> {
     let Some(value) = headers.get(WRAP_TTL) else { return Ok(None) };
-    let text = String::from_utf8_lossy(value.as_bytes());
+    let given = value.as_bytes();
     let refuse = |why: &str| Err(Refusal::invalid(format!("error parsing X-Vault-Wrap-TTL header: {why}")));
-    // Longer than any duration; `duration_text` need not see it.
-    if text.len() > 64 {
+    let invalid = || refuse(&format!("time: invalid duration {}", quoted(given)));
+    // Nothing longer is a duration.
+    let Ok(text) = str::from_utf8(given.get(..64).unwrap_or(given)) else { return invalid() };
+    if given.len() > 64 {
         return refuse("time: invalid duration");
     }
-    let nanos = match duration_text(&text) {
+    let whole =
+        !text.is_empty() && text.trim_start_matches(['+', '-']).bytes().all(|byte| byte.is_ascii_digit());
+    if whole && text.parse::<i64>().is_err() {
+        return invalid();
+    }
+    let nanos = match duration_text(text) {
         Ok(nanos) => nanos,
-        Err(why) => return refuse(&duration_fault(why, &text)),
+        Err(why) => return refuse(&duration_fault(why, text)),
     };
     if nanos < 0 {
         return refuse("requested wrap ttl cannot be negative");
@@ -99,20 +107,42 @@ pub(crate) fn wrap(headers: &HeaderMap) -> Result<Option<WrapAsk>, Refusal> {
     match i64::try_from(nanos) {
         Ok(0) => Ok(None),
         Ok(nanos) => Ok(Some(WrapAsk { ttl: Duration::from_nanos(nanos.unsigned_abs()) })),
-        Err(_) => refuse("the duration is too long"),
+        Err(_) if whole => {
+            refuse("multiplication of durations resulted in overflow, one operand may be too large")
+        }
+        Err(_) => invalid(),
     }
 }
 
 /// Go's words, which quote the duration; it is no secret, and clients show it to who typed it.
 fn duration_fault(why: &str, text: &str) -> String {
+    let whole = quoted(text.as_bytes());
     if why.contains("unknown unit") {
         let unit = text
             .split(|c: char| c.is_ascii_digit() || c == '.')
             .map(|unit| unit.trim_start_matches(['+', '-']))
             .find(|unit| !matches!(*unit, "" | "ns" | "us" | "µs" | "μs" | "ms" | "s" | "m" | "h"));
-        return format!("time: unknown unit {:?} in duration {text:?}", unit.unwrap_or_default());
+        return format!(
+            "time: unknown unit {} in duration {whole}",
+            quoted(unit.unwrap_or_default().as_bytes())
+        );
     }
-    format!("{why} {text:?}")
+    format!("{why} {whole}")
+}
+
+/// In quotes, with everything escaped that is not printable ASCII.
+fn quoted(text: &[u8]) -> String {
+    let mut out = String::from("\"");
+    for &byte in text {
+        match byte {
+            b'"' | b'\\' => out.extend(['\\', char::from(byte)]),
+            b' '..=b'~' => out.push(char::from(byte)),
+            // Writing to a String does not fail.
+            _ => drop(write!(out, "\\x{byte:02x}")),
+        }
+    }
+    out.push('"');
+    out
 }
 
 /// The headers that mounts may pass through and audit may record.

@@ -84,10 +84,17 @@ impl Refusal {
     pub(crate) fn render(&self, method: &Method) -> Response<Full<Bytes>> {
         match &self.body {
             Body::Errors(texts) => envelope::errors(self.status, texts),
-            Body::Blank => envelope::frame(self.status, Bytes::new()),
+            Body::Blank => blank(self.status),
             Body::Moved(location) => moved(self.status, location, method),
         }
     }
+}
+
+/// Nothing to say, so nothing that says what it is.
+fn blank(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = envelope::frame(status, Bytes::new());
+    response.headers_mut().remove(header::CONTENT_TYPE);
+    response
 }
 
 /// Browsers and Go's server alike give a page only where one may be shown.
