@@ -56,7 +56,7 @@ impl Rank {
 
     fn of_segments(path: &str) -> Self {
         Self {
-            first_wildcard: path.find(['+', '*']).unwrap_or(path.len()),
+            first_wildcard: path.find('+').unwrap_or(path.len()),
             closed: !path.ends_with('*'),
             wildcards: Reverse(path.split('/').filter(|segment| *segment == "+").count()),
             length: path.len(),
