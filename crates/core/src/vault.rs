@@ -66,6 +66,13 @@ impl Vault {
         &self.parts.clock
     }
 
+    /// A fresh id for a request: a UUID from the kernel's own randomness.
+    #[must_use]
+    pub fn request_id(&self) -> String {
+        let bytes = vestal_crypto::entropy::array(self.parts.entropy.as_ref());
+        uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+    }
+
     pub(crate) fn parts(&self) -> &Parts {
         &self.parts
     }
@@ -207,8 +214,9 @@ impl Vault {
             };
         };
         let (mut taken, asked) = (std::mem::take(&mut *progress), Arc::clone(&seal));
+        let nonce = self.request_id();
         let work = tokio::task::spawn_blocking(move || {
-            let submitted = taken.submit(&asked, &key, uuid::Uuid::new_v4().to_string());
+            let submitted = taken.submit(&asked, &key, nonce);
             (taken, submitted)
         });
         let (returned, submitted) = work.await.map_err(Error::internal)?;

@@ -26,6 +26,7 @@
 mod arguments;
 mod authorize;
 mod call;
+mod callback;
 mod clients;
 mod control;
 mod device;
@@ -48,6 +49,7 @@ mod tokens;
 mod tests;
 
 pub use call::{Endpoint, Grant};
+pub use callback::{Callback, Returned};
 pub use control::{Control, Inspection, Stored};
 pub use faults::{Act, Alter, Answer, Fault, Rule, Times};
 pub use ledger::{Delivery, End, Entry, FamilyRecord, Ledger, Outcome, Totals};

@@ -18,3 +18,19 @@ pub trait Kernel: Send + Sync + 'static {
     /// A fresh request id: a UUID from the kernel's own randomness.
     fn request_id(&self) -> String;
 }
+
+#[cfg(feature = "vault")]
+impl Kernel for Arc<vestal_core::Vault> {
+    fn handle(&self, request: Request) -> BoxFuture<'static, Response> {
+        let vault = Self::clone(self);
+        Box::pin(async move { vault.handle(request).await })
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(vestal_core::Vault::clock(self))
+    }
+
+    fn request_id(&self) -> String {
+        vestal_core::Vault::request_id(self)
+    }
+}

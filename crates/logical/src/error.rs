@@ -79,10 +79,16 @@ impl Error {
         Self::new(Kind::Invalid, text)
     }
 
-    /// Nothing there: the list of errors is empty.
+    /// A failure about which there is nothing to say: the list of errors is empty.
+    #[must_use]
+    pub fn silent(kind: Kind) -> Self {
+        Self { texts: Vec::new(), ..Self::new(kind, "") }
+    }
+
+    /// Nothing there.
     #[must_use]
     pub fn not_found() -> Self {
-        Self { texts: Vec::new(), ..Self::new(Kind::NotFound, "") }
+        Self::silent(Kind::NotFound)
     }
 
     /// The policy does not allow it.

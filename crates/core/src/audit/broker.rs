@@ -227,7 +227,7 @@ pub(crate) fn canonical(path: &str) -> String {
 
 fn test_request(now: Timestamp) -> Request {
     Request {
-        id: uuid::Uuid::new_v4().to_string(),
+        id: uuid::Uuid::nil().to_string(),
         operation: Operation::Update,
         path: "sys/audit/test".to_owned(),
         data: serde_json::Map::new(),

@@ -69,8 +69,11 @@ impl PolicyStore {
         barrier.watch(watcher);
         let store = Arc::new(Self { view, compiled });
         if !store.view.exists(&place(DEFAULT)).await? {
-            let policy =
-                StoredPolicy { text: defaults::DEFAULT.to_owned(), version: 1, modified: Timestamp::default() };
+            let policy = StoredPolicy {
+                text: defaults::DEFAULT.to_owned(),
+                version: 1,
+                modified: Timestamp::default(),
+            };
             let mut changes = Changes::new();
             changes.put(&store.view, &place(DEFAULT), &policy)?;
             changes.expect_absent(&store.view, &place(DEFAULT))?;
@@ -128,8 +131,14 @@ impl PolicyStore {
     }
 
     /// Writes a policy whose text has been parsed. `cas`: the version that must be there, 0 for none.
-    pub(crate) async fn write(&self, name: &str, text: &str, cas: Option<u64>, now: Timestamp) -> Result<(), Error> {
-        refuse_fixed(name, "update")?;
+    pub(crate) async fn write(
+        &self,
+        name: &str,
+        text: &str,
+        cas: Option<u64>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        Self::refuse_fixed(name, "update")?;
         let stored = self.view.get::<StoredPolicy>(&place(name)).await?;
         let version = stored.as_ref().map_or(0, |stored| stored.value.version);
         if cas.is_some_and(|cas| cas != version) {
@@ -148,13 +157,21 @@ impl PolicyStore {
 
     /// Deletes a policy; nothing there is fine.
     pub(crate) async fn delete(&self, name: &str) -> Result<(), Error> {
-        refuse_fixed(name, "delete")?;
+        Self::refuse_fixed(name, "delete")?;
         if name == DEFAULT {
             return Err(Error::invalid("cannot delete \"default\" policy"));
         }
         let mut changes = Changes::new();
         changes.reserved().delete(&self.view, &place(name))?;
         self.view.commit(changes).await?;
+        Ok(())
+    }
+
+    /// Policies whose text is ours.
+    pub(crate) fn refuse_fixed(name: &str, verb: &str) -> Result<(), Error> {
+        if matches!(name, ROOT | RESPONSE_WRAPPING) {
+            return Err(Error::invalid(format!("cannot {verb} \"{name}\" policy")));
+        }
         Ok(())
     }
 
@@ -167,11 +184,4 @@ impl PolicyStore {
 
 fn place(name: &str) -> Place {
     Place::root().leaf(name)
-}
-
-fn refuse_fixed(name: &str, verb: &str) -> Result<(), Error> {
-    if matches!(name, ROOT | RESPONSE_WRAPPING) {
-        return Err(Error::invalid(format!("cannot {verb} \"{name}\" policy")));
-    }
-    Ok(())
 }

@@ -129,7 +129,8 @@ impl InitPlan {
         let keyed = make_key(settings, ask, entropy, clock)?;
         let root = RootKey::generate(entropy);
         let wrapped = root.wrap(&keyed.key, entropy);
-        let cluster_id = uuid::Uuid::new_v4().to_string();
+        let bytes = vestal_crypto::entropy::array(entropy);
+        let cluster_id = uuid::Builder::from_random_bytes(bytes).into_uuid().to_string();
         let keyring = Keyring::generate(entropy, u64::try_from(clock.now().millis()).unwrap_or(0));
         let in_hex = keyed.handed_out.iter().map(|share| SecretString::from(hex::encode(share.expose())));
         let in_base64 = keyed.handed_out.iter().map(|share| SecretString::from(STANDARD.encode(share.expose())));

@@ -9,7 +9,8 @@ use vestal_logical::params::NoFields;
 use vestal_logical::{Call, Endpoints, Error, Reply};
 
 use crate::active::Active;
-use crate::policies::Policy;
+use crate::policies::store::PolicyStore;
+use crate::policies::{Policy, canonical_name};
 
 pub(crate) fn endpoints() -> Endpoints<Active> {
     const ALL: &str = "All policies.";
@@ -45,7 +46,7 @@ struct Named {
 
 impl Named {
     fn name(&self) -> String {
-        self.name.to_lowercase()
+        canonical_name(&self.name)
     }
 }
 
@@ -85,16 +86,17 @@ struct Write {
 }
 
 async fn write(active: &Arc<Active>, call: &Call, p: Write) -> Result<Reply<Value>, Error> {
-    let name = p.name.to_lowercase();
+    let name = canonical_name(&p.name);
     if name.is_empty() || name.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(Error::invalid("policy names are made of printable characters without blanks"));
     }
     let old = p.policy.is_none() && p.rules.is_some();
     let text = p.policy.or(p.rules).filter(|text| !text.is_empty());
     let text = text.ok_or_else(|| Error::invalid("'policy' parameter not supplied or empty"))?;
-    Policy::parse(&name, &text)
-        .map_err(|error| Error::invalid(format!("failed to parse policy: {error}")))?;
-    active.policies.write(&name, &text, p.cas, call.now).await?;
+    PolicyStore::refuse_fixed(&name, "update")?;
+    let refused = |error| Error::invalid(format!("failed to parse policy: {error}"));
+    let policy = Policy::parse(&name, &text).map_err(refused)?;
+    active.policies.write(&name, policy.text(), p.cas, call.now).await?;
     let reply = Reply::empty();
     Ok(if old { reply.warn("'rules' is deprecated, please use 'policy' instead") } else { reply })
 }

@@ -1,0 +1,241 @@
+//! Reads the configuration file, in the shape that Vault users have, as HCL or JSON.
+//!
+//! Every key of Vault's and OpenBao's is known here: it is obeyed, or said to have no effect. A key that nobody knows is
+//! reported. Errors name the key and its line, never its value.
+
+mod keys;
+mod listener;
+mod reader;
+mod storage;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use vestal_core::{AuditStanza, SealSettings};
+use vestal_hcl::{Body, Item};
+
+pub(crate) use listener::Listener;
+use reader::{duration, lines};
+pub(crate) use storage::Storage;
+
+/// What a configuration file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Config {
+    pub(crate) storage: Storage,
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) seal: SealSettings,
+    pub(crate) audit: Vec<AuditStanza>,
+    /// Where the API may let audit devices write.
+    pub(crate) audit_directory: PathBuf,
+    /// Whether the API may let audit devices write anywhere.
+    pub(crate) audit_anywhere: bool,
+    pub(crate) cluster_name: String,
+    pub(crate) default_lease: Duration,
+    pub(crate) max_lease: Duration,
+    /// Whether keys must stay out of swap.
+    pub(crate) lock_memory: bool,
+    pub(crate) log_level: Option<String>,
+    pub(crate) log_json: bool,
+    pub(crate) pid_file: Option<PathBuf>,
+    /// What the operator should hear at start.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Config {
+    fn empty() -> Self {
+        Self {
+            storage: Storage::Memory,
+            listeners: Vec::new(),
+            seal: SealSettings::Shamir,
+            audit: Vec::new(),
+            audit_directory: PathBuf::from("/var/log/vestal"),
+            audit_anywhere: false,
+            cluster_name: "vestal".to_owned(),
+            default_lease: Duration::from_hours(768),
+            max_lease: Duration::from_hours(768),
+            lock_memory: true,
+            log_level: None,
+            log_json: false,
+            pid_file: None,
+            notes: Vec::new(),
+        }
+    }
+
+    /// What dev mode is: everything in memory, one plain listener.
+    pub(crate) fn dev(address: SocketAddr) -> Self {
+        Self {
+            listeners: vec![Listener::plain(address)],
+            audit_anywhere: true,
+            lock_memory: false,
+            ..Self::empty()
+        }
+    }
+
+    /// Reads one or more files (of a directory, those that end in `.hcl` or `.json`, by name). What a later one says
+    /// wins; listeners and audit stanzas add up.
+    pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<Self> {
+        let mut config = Self::empty();
+        let mut stored = None;
+        for path in files(paths)? {
+            let shown = path.display();
+            let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read `{shown}`"))?;
+            let body = vestal_hcl::parse(&text).with_context(|| format!("cannot read `{shown}` as configuration"))?;
+            config.add(&body, &mut stored).with_context(|| format!("in `{shown}`"))?;
+        }
+        match stored {
+            Some(storage) => config.storage = storage,
+            None => bail!("the configuration has no storage stanza; add `storage \"sled\" {{ path = \"…\" }}`"),
+        }
+        if config.listeners.is_empty() {
+            bail!("the configuration has no listener stanza; add `listener \"tcp\" {{ address = \"127.0.0.1:8200\" … }}`");
+        }
+        Ok(config)
+    }
+
+    fn add(&mut self, body: &Body, stored: &mut Option<Storage>) -> anyhow::Result<()> {
+        for item in &body.items {
+            match item.key() {
+                "storage" | "backend" => *stored = Some(storage::read(item, &mut self.notes)?),
+                "listener" => {
+                    for (kind, body) in reader::labelled(item)? {
+                        self.listeners.push(listener::read(&kind, body, item, &mut self.notes)?);
+                    }
+                }
+                "seal" => self.seal = seal(item, &mut self.notes)?,
+                "audit" => self.audit.extend(audit(item)?),
+                _ => self.plain(item)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn plain(&mut self, item: &Item) -> anyhow::Result<()> {
+        match item.key() {
+            "cluster_name" => self.cluster_name = item.text()?,
+            "default_lease_ttl" => self.default_lease = duration(item)?,
+            "max_lease_ttl" => self.max_lease = duration(item)?,
+            "disable_mlock" => self.lock_memory = !item.flag()?,
+            "log_level" => self.log_level = Some(item.text()?),
+            "log_format" => self.log_json = log_format(item)?,
+            "pid_file" => self.pid_file = Some(item.text()?.into()),
+            "audit_directory" => self.audit_directory = item.text()?.into(),
+            "unsafe_allow_api_audit_creation" => self.audit_anywhere = item.flag()?,
+            key if keys::TOP_WITHOUT_EFFECT.contains(&key) => self.notes.push(keys::no_effect(item)),
+            _ => self.notes.push(keys::unknown(item)),
+        }
+        Ok(())
+    }
+}
+
+fn log_format(item: &Item) -> anyhow::Result<bool> {
+    match item.text()?.as_str() {
+        "json" => Ok(true),
+        "standard" | "" => Ok(false),
+        _ => bail!("`log_format` on line {} must be `standard` or `json`", item.at().line),
+    }
+}
+
+/// `seal "file" { path = … }`, `seal "passphrase" {}`, `seal "shamir" {}`.
+fn seal(item: &Item, notes: &mut Vec<String>) -> anyhow::Result<SealSettings> {
+    let (kind, body) = reader::only_labelled(item)?;
+    let known: &[&str] = if kind == "file" { &["path", "credential", "disabled"] } else { &["disabled"] };
+    notes.extend(body.unknown(known).map(keys::unknown));
+    match kind.as_str() {
+        "shamir" => Ok(SealSettings::Shamir),
+        "passphrase" => Ok(SealSettings::Passphrase),
+        "file" => seal_file(item, body).map(|path| SealSettings::File { path }),
+        _ => bail!("`seal` on line {} must be `shamir`, `passphrase` or `file`", item.at().line),
+    }
+}
+
+/// A path, or the name of a systemd credential.
+fn seal_file(item: &Item, body: &Body) -> anyhow::Result<PathBuf> {
+    match (body.last("path"), body.last("credential")) {
+        (Some(path), None) => Ok(path.text()?.into()),
+        (None, Some(name)) => {
+            let directory = std::env::var_os("CREDENTIALS_DIRECTORY").with_context(|| {
+                format!(
+                    "`credential` on line {} needs a systemd credential, and CREDENTIALS_DIRECTORY is not set",
+                    name.at().line
+                )
+            })?;
+            Ok(Path::new(&directory).join(name.text()?))
+        }
+        _ => bail!("`seal \"file\"` on line {} needs either `path` or `credential`", item.at().line),
+    }
+}
+
+/// `audit "file" "NAME" { options { file_path = … } }`; without a name, the kind is the name.
+fn audit(item: &Item) -> anyhow::Result<Vec<AuditStanza>> {
+    let mut stanzas = Vec::new();
+    for (labels, body) in reader::with_labels(item)? {
+        let Some(kind) = labels.first() else {
+            bail!("`audit` on line {} needs a kind: audit \"file\" \"name\" {{ … }}", item.at().line);
+        };
+        let mut stanza = AuditStanza {
+            kind: kind.clone(),
+            path: labels.get(1).unwrap_or(kind).clone(),
+            description: String::new(),
+            options: std::collections::BTreeMap::new(),
+        };
+        for inner in &body.items {
+            match inner.key() {
+                "description" => stanza.description = inner.text()?,
+                "options" => {
+                    for option in &inner.body()?.items {
+                        stanza.options.insert(option.key().to_owned(), reader::scalar_text(option)?);
+                    }
+                }
+                "local" => drop(inner.flag()?),
+                _ => bail!("{}", keys::unknown(inner)),
+            }
+        }
+        stanzas.push(stanza);
+    }
+    Ok(stanzas)
+}
+
+/// The files that paths name.
+fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut all = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            all.push(path.clone());
+            continue;
+        }
+        let entries = std::fs::read_dir(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        let mut found: Vec<_> = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+        found.retain(|path| path.extension().is_some_and(|end| end == "hcl" || end == "json"));
+        if found.is_empty() {
+            bail!("`{}` has no configuration file that ends in .hcl or .json", path.display());
+        }
+        found.sort();
+        all.extend(found);
+    }
+    Ok(all)
+}
+
+impl Config {
+    /// One line for each listener and the storage, as shown at start.
+    pub(crate) fn summary(&self, version: &str) -> String {
+        lines(&[
+            ("Storage", self.storage.shown()),
+            ("Seal", seal_word(&self.seal).to_owned()),
+            ("Memory locked", if self.lock_memory { "asked for" } else { "no" }.to_owned()),
+            ("Version", version.to_owned()),
+        ])
+    }
+}
+
+fn seal_word(seal: &SealSettings) -> &'static str {
+    match seal {
+        SealSettings::Shamir => "shamir",
+        SealSettings::Passphrase => "passphrase",
+        SealSettings::File { .. } => "file",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! Configuration as users write it: what is obeyed, what is said, what is refused.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use vestal_core::SealSettings;
+
+use super::{Config, Storage};
+
+fn read(text: &str) -> Result<Config, String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("vestal.hcl");
+    std::fs::write(&path, text).expect("written");
+    Config::read(&[path]).map_err(|error| format!("{error:#}"))
+}
+
+const USUAL: &str = r#"
+storage "sled" { path = "/var/lib/vestal" }
+listener "tcp" { address = "127.0.0.1:8200" tls_disable = 1 }
+"#;
+
+#[test]
+fn the_usual_file_is_obeyed() {
+    let text = format!(
+        "{USUAL}
+        seal \"file\" {{ path = \"/etc/vestal/key\" }}
+        audit \"file\" \"main\" {{ options {{ file_path = \"/var/log/a.log\" log_raw = false }} }}
+        default_lease_ttl = \"1h\" max_lease_ttl = \"2h\"
+        disable_mlock = true
+        unsafe_allow_api_audit_creation = true"
+    );
+    let config = read(&text).unwrap();
+    assert!(matches!(&config.storage, Storage::Sled { path, .. } if path == &PathBuf::from("/var/lib/vestal")));
+    assert_eq!(config.listeners[0].address.port(), 8200);
+    assert!(!config.listeners[0].is_tls());
+    assert_eq!(config.seal, SealSettings::File { path: "/etc/vestal/key".into() });
+    assert_eq!((config.audit[0].path.as_str(), config.audit[0].options["log_raw"].as_str()), ("main", "false"));
+    assert_eq!((config.default_lease, config.max_lease), (Duration::from_hours(1), Duration::from_hours(2)));
+    assert!(config.audit_anywhere && !config.lock_memory);
+    assert!(config.notes.is_empty(), "{:?}", config.notes);
+}
+
+#[test]
+fn json_says_the_same_and_backend_is_storage() {
+    let config = read(
+        r#"{"backend":{"sled":{"path":"/d"}},"listener":{"tcp":{"address":"127.0.0.1:1","tls_disable":"true"}},
+            "api_addr":"http://x","disable_mlock":true}"#,
+    )
+    .unwrap();
+    assert!(matches!(config.storage, Storage::Sled { .. }));
+    assert_eq!(config.notes.len(), 1);
+    assert!(config.notes[0].contains("`api_addr`") && config.notes[0].contains("no effect"));
+}
+
+#[test]
+fn keys_without_effect_and_unknown_keys_are_told_of() {
+    let text = r#"
+        storage "inmem" {}
+        ui = true
+        colour = "red"
+        listener "tcp" {
+          tls_disable = true
+          disable_unauthed_rekey_endpoints = false
+          adress = "x"
+        }"#;
+    let notes = read(text).unwrap().notes.join("\n");
+    for expected in [
+        "`ui` on line 3 is known and has no effect here",
+        "`colour` on line 4 is not known",
+        "`disable_unauthed_rekey_endpoints` on line 7 is known and has no effect here",
+        "`adress` on line 8 is not known",
+    ] {
+        assert!(notes.contains(expected), "{expected}\n{notes}");
+    }
+}
+
+#[test]
+fn what_cannot_be_obeyed_is_refused_by_name_and_line() {
+    let listener = "listener \"tcp\" { tls_disable = true }";
+    for (text, expected) in [
+        ("", "no storage stanza"),
+        ("storage \"inmem\" {}", "no listener stanza"),
+        (&format!("storage \"raft\" {{ path = \"x\" }}\n{listener}"), "must be `sled` (durable) or `inmem` (volatile)"),
+        (&format!("storage \"sled\" {{}}\n{listener}"), "needs `path`"),
+        ("storage \"inmem\" {}\nlistener \"tcp\" {}", "needs `tls_cert_file` and `tls_key_file`"),
+        ("storage \"inmem\" {}\nlistener \"unix\" {}", "must be `tcp`"),
+        (&format!("storage \"inmem\" {{}}\nseal \"pkcs11\" {{}}\n{listener}"), "`seal` on line 2"),
+        (&format!("storage \"inmem\" {{}}\nmax_lease_ttl = \"hunter2\"\n{listener}"), "`max_lease_ttl` on line 2"),
+        (&format!("storage \"inmem\" {{}}\nlog_format = \"xml\"\n{listener}"), "`log_format` on line 2"),
+        ("storage \"inmem\" {", "cannot read"),
+    ] {
+        let error = read(text).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn several_files_add_up() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("1.hcl"), USUAL).unwrap();
+    std::fs::write(folder.path().join("2.json"), r#"{"log_level":"debug"}"#).unwrap();
+    std::fs::write(folder.path().join("note.txt"), "no configuration").unwrap();
+    let config = Config::read(&[folder.path().to_owned()]).unwrap();
+    assert_eq!(config.log_level.as_deref(), Some("debug"));
+}

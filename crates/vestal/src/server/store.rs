@@ -1,0 +1,25 @@
+//! Opens the storage that the configuration names.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use vestal_storage::{MemoryStore, Physical, SledOptions, SledStore};
+
+use crate::config::Storage;
+
+/// Blocks for as long as a rebuild takes, so it runs beside the async workers.
+pub(super) async fn open(storage: &Storage) -> anyhow::Result<Arc<dyn Physical>> {
+    match storage {
+        Storage::Memory => Ok(Arc::new(MemoryStore::new())),
+        Storage::Sled { path, cache, soft_limit } => {
+            let mut options = SledOptions::at(path);
+            if let Some(cache) = cache {
+                options.cache_bytes = *cache;
+            }
+            options.soft_limit = soft_limit.or(options.soft_limit);
+            let shown = path.display().to_string();
+            let store = tokio::task::spawn_blocking(move || SledStore::open(options)).await?;
+            Ok(Arc::new(store.with_context(|| format!("cannot open the store at `{shown}`"))?))
+        }
+    }
+}
