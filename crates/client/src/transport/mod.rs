@@ -1,0 +1,159 @@
+//! Sends outbound calls over the network: one pooled client, bounds on time and size, no redirects.
+//!
+//! Invariants: a request is written to at most one connection, so what the caller hears is what happened: a
+//! pooled connection found dead before the first byte is replaced silently, one that dies later is
+//! [`TransportError::Broken`]. Addresses of machine metadata are refused by name, as literals and after
+//! resolving. It does not know what the calls are for, and keeps no credentials but the TLS key.
+
+mod failure;
+mod forbidden;
+mod resolver;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use http::header::HOST;
+use reqwest::{Client, ClientBuilder, redirect, retry};
+use url::{Host, Position, Url};
+use vestal_crypto::SecretBytes;
+use vestal_logical::{HttpTransport, OutboundRequest, OutboundResponse, TransportError};
+
+use resolver::Resolver;
+pub use tls::{ServerName, TlsOptions};
+
+/// The far bound of a call whose caller sets none.
+const LONGEST_CALL: Duration = Duration::from_mins(5);
+/// Short of any caller's limit, so that a host that swallows packets is told as not sent.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// Below the 60 s after which common balancers drop a silent connection.
+const IDLE_LIMIT: Duration = Duration::from_secs(50);
+
+/// The network.
+#[derive(Clone)]
+pub struct NetTransport(Arc<Clients>);
+
+/// Two pools: a connection made under the looser rule must not serve a call under the stricter one.
+struct Clients {
+    guarded: Client,
+    anywhere: Client,
+    server_name: Option<ServerName>,
+}
+
+impl fmt::Debug for NetTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NetTransport")
+    }
+}
+
+impl NetTransport {
+    /// A transport; the text of the error names the option that cannot be used.
+    pub fn new(tls: &TlsOptions) -> Result<Self, String> {
+        let build = |reach_link_local| {
+            let resolver = Resolver { reach_link_local, server_name: tls.server_name.clone() };
+            let builder = tls.apply(limited().dns_resolver(resolver))?;
+            builder.build().map_err(|error| format!("cannot set up TLS: {}", failure::innermost(&error)))
+        };
+        let server_name = tls.server_name.clone();
+        Ok(Self(Arc::new(Clients { guarded: build(false)?, anywhere: build(true)?, server_name })))
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that builds HTTP clients, with limits")]
+fn limited() -> ClientBuilder {
+    Client::builder()
+        .redirect(redirect::Policy::none())
+        // Reqwest repeats what it thinks was not processed. A refresh token is spent by being sent.
+        .retry(retry::never())
+        // One request per connection at a time: whether it was written is then certain.
+        .http1_only()
+        .connect_timeout(CONNECT_LIMIT)
+        .pool_idle_timeout(IDLE_LIMIT)
+        .referer(false)
+        .user_agent(concat!("vestal/", env!("CARGO_PKG_VERSION")))
+}
+
+impl HttpTransport for NetTransport {
+    fn send(&self, request: OutboundRequest) -> BoxFuture<'static, Result<OutboundResponse, TransportError>> {
+        let clients = Arc::clone(&self.0);
+        async move { clients.send(request).await }.boxed()
+    }
+}
+
+impl Clients {
+    async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, TransportError> {
+        judge(&request.url, request.reach_link_local)?;
+        let host = request.url.host_str().unwrap_or_default().to_owned();
+        let client = if request.reach_link_local { &self.anywhere } else { &self.guarded };
+        let (url, headers) = self.renamed(&request)?;
+        let mut call = client
+            .request(request.method.clone(), url)
+            .headers(headers)
+            .timeout(request.timeout.unwrap_or(LONGEST_CALL));
+        if !request.body.is_empty() {
+            call = call.body(request.body.expose().to_vec());
+        }
+        let response = call.send().await.map_err(|error| failure::before_answer(&error, &host))?;
+        read(response, request.max_answer, &host).await
+    }
+
+    /// Under a forced server name the name stands in the address, so that TLS asks for it, and the resolver
+    /// leads it back to the real host.
+    fn renamed(&self, request: &OutboundRequest) -> Result<(Url, http::HeaderMap), TransportError> {
+        let (mut url, mut headers) = (request.url.clone(), request.headers.clone());
+        let applies = |forced: &&ServerName| url.scheme() == "https" && url.host_str() == Some(&forced.host);
+        if let Some(forced) = self.server_name.as_ref().filter(applies) {
+            let unusable = || TransportError::NotSent("the TLS server name is not a host name".to_owned());
+            let authority = &url[Position::BeforeHost..Position::AfterPort];
+            headers.insert(HOST, http::HeaderValue::from_str(authority).map_err(|_| unusable())?);
+            url.set_host(Some(&forced.name)).map_err(|_| unusable())?;
+        }
+        Ok((url, headers))
+    }
+}
+
+/// Refuses addresses that need no resolving to be known as bad.
+fn judge(url: &Url, reach_link_local: bool) -> Result<(), TransportError> {
+    let Some(host) = url.host() else {
+        return Err(TransportError::NotSent("the address has no host".to_owned()));
+    };
+    let bad = match host {
+        Host::Domain(name) => forbidden::name(name),
+        Host::Ipv4(address) => forbidden::address(IpAddr::V4(address)),
+        Host::Ipv6(address) => forbidden::address(IpAddr::V6(address)),
+    };
+    if bad && !reach_link_local {
+        return Err(TransportError::Forbidden(format!(
+            "{host} is a link-local or metadata address, which is not connected to"
+        )));
+    }
+    Ok(())
+}
+
+/// Reads the body up to the bound.
+async fn read(
+    mut response: reqwest::Response,
+    most: usize,
+    host: &str,
+) -> Result<OutboundResponse, TransportError> {
+    let too_large = || TransportError::TooLarge(format!("{host} answered with more than {most} bytes"));
+    let announced = usize::try_from(response.content_length().unwrap_or(0)).unwrap_or(usize::MAX);
+    if announced > most {
+        return Err(too_large());
+    }
+    let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
+    let mut body = Vec::with_capacity(announced);
+    while let Some(chunk) = response.chunk().await.map_err(|error| failure::during_answer(&error, host))? {
+        if body.len() + chunk.len() > most {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(OutboundResponse { status, headers, body: SecretBytes::new(body) })
+}
