@@ -15,8 +15,6 @@ mod number;
 mod parser;
 mod scanner;
 mod strings;
-#[cfg(test)]
-mod tests;
 mod tree;
 mod typed;
 
