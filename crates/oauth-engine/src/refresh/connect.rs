@@ -1,0 +1,440 @@
+//! Makes a credential of a grant: a code a person brought, or a refresh token that was handed in.
+//!
+//! A code is exchanged and the record committed. A refresh token first waits in an intent as a candidate, so that a crash
+//! between the exchange and the commit is known; the old credential stays until the new one is durable.
+//!
+//! Invariants: equal requests at the same time share one exchange; a repeated code request gets the answer of the first
+//! for ten minutes, without a call; a failure leaves the old credential as it was. Knows nothing of paths.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use vestal_crypto::SecretString;
+use vestal_logical::{Error, Kind, Timestamp};
+use vestal_storage::{Changes, Stamped, StorageError};
+
+use super::backoff::{SERVER, SETTLE};
+use super::flights::{Landing, Waited};
+use super::limits::time_limit;
+use super::outcome::shown;
+use super::refresher::{Refresher, call};
+use super::settle::{hopeless, unavailable};
+use crate::credential::intent::{Candidate, Intent, Orphan};
+use crate::credential::record::{Accepted, Credential, Terms};
+use crate::credential::state::{Event, Phase, State, step};
+use crate::credential::store::Found;
+use crate::providers::{Allow, Grant, Issued, Options, ProviderError};
+use crate::server::{Lesson, Server, ServerProblem};
+
+/// A repeated code request gets the first one's answer this long.
+const REMEMBERED: Duration = Duration::from_mins(10);
+/// How often a candidate that a crash left behind is tried when nothing can have been spent.
+const TRIES: u32 = 8;
+
+/// A grant to be made a credential.
+pub(crate) struct Connect {
+    pub(crate) id: String,
+    pub(crate) server: Arc<Server>,
+    pub(crate) grant: Offer,
+    /// Cap on the lifetime in seconds; 0 is none.
+    pub(crate) cap: u64,
+    /// The provider options of the request.
+    pub(crate) options: Options,
+    /// Stands for the whole request.
+    pub(crate) mac: String,
+}
+
+/// What was brought.
+pub(crate) enum Offer {
+    Code { code: SecretString, redirect_url: String },
+    RefreshToken(SecretString),
+}
+
+/// Why no credential was made.
+#[derive(Debug, Clone)]
+pub(crate) enum ConnectFailure {
+    /// 400 with this text.
+    User(String),
+    /// The server cannot be used: 400.
+    Server {
+        name: String,
+        text: String,
+    },
+    /// 500 with this text.
+    Provider(String),
+    Storage(StorageError),
+}
+
+impl From<StorageError> for ConnectFailure {
+    fn from(failure: StorageError) -> Self {
+        Self::Storage(failure)
+    }
+}
+
+impl From<ConnectFailure> for Error {
+    fn from(failure: ConnectFailure) -> Self {
+        match failure {
+            ConnectFailure::User(text) => Self::invalid(text),
+            ConnectFailure::Server { name, text } => {
+                Self::invalid(format!("server \"{name}\" has configuration problems: {text}"))
+            }
+            ConnectFailure::Provider(text) => Self::new(Kind::Internal, text).multi(),
+            ConnectFailure::Storage(failure) => failure.into(),
+        }
+    }
+}
+
+impl ConnectFailure {
+    fn of(failure: ProviderError, prefix: &str, server: &Server) -> Self {
+        let text = failure.to_string();
+        match failure {
+            ProviderError::Rejected { .. } | ProviderError::Unacceptable { .. } => {
+                Self::User(shown(prefix, &text))
+            }
+            ProviderError::Misconfigured(text) => Self::Server { name: server.name.clone(), text },
+            ProviderError::NotSent(_)
+            | ProviderError::NoAnswer(_)
+            | ProviderError::Busy { .. }
+            | ProviderError::Refused { .. }
+            | ProviderError::Internal(_) => Self::Provider(text),
+        }
+    }
+}
+
+/// A credential that only lacks its place in the store.
+struct Made {
+    record: Credential,
+    candidate: Option<Stamped<Intent>>,
+    /// Of a candidate that a crash left behind: it gives way to any other generation than this.
+    base: Option<Option<u64>>,
+    server: Arc<Server>,
+    issued: Issued,
+    presented: Option<SecretString>,
+}
+
+impl Refresher {
+    /// Connects, and waits for it until `deadline`; the work goes on behind it.
+    pub(crate) async fn connect(self: &Arc<Self>, ask: Connect, deadline: Timestamp) -> Result<(), Error> {
+        let this = Arc::clone(self);
+        let key = (ask.id.clone(), ask.mac.clone());
+        let flight = self.connects.board(key, move |landing| async move { this.offer(ask, landing).await });
+        let Some(mut flight) = flight else { return Err(StorageError::Sealed.into()) };
+        match flight.wait(self.clock.as_ref(), deadline).await {
+            Waited::Landed(result) => result.map_err(Error::from),
+            Waited::TooLate => {
+                Err(Error::new(Kind::Internal, "context deadline exceeded before the credential was stored")
+                    .multi())
+            }
+            Waited::Lost => Err(Error::new(Kind::Internal, "connecting was stopped").multi()),
+        }
+    }
+
+    async fn offer(&self, ask: Connect, landing: Landing<Result<(), ConnectFailure>>) {
+        match &ask.grant {
+            Offer::Code { .. } => self.offer_code(ask, landing).await,
+            Offer::RefreshToken(_) => self.offer_token(ask, landing).await,
+        }
+    }
+
+    async fn offer_code(&self, ask: Connect, landing: Landing<Result<(), ConnectFailure>>) {
+        match self.exchange_code(&ask).await {
+            Ok(Some(made)) => self.establish(&ask.id, made, landing).await,
+            Ok(None) => landing.tell(Ok(())),
+            Err(failure) => landing.tell(Err(failure)),
+        }
+    }
+
+    /// The credential that the code buys, or nothing when this very request was accepted a moment ago.
+    async fn exchange_code(&self, ask: &Connect) -> Result<Option<Made>, ConnectFailure> {
+        let Offer::Code { code, redirect_url } = &ask.grant else { return Ok(None) };
+        let asked = self.clock.now();
+        let present = self.store.by_id(&ask.id).await?;
+        let before = present.as_ref().and_then(|record| record.accepted.as_ref());
+        if before.is_some_and(|before| before.mac == ask.mac && asked.since(before.at) < REMEMBERED) {
+            tracing::info!(credential = ask.id, "the same code was accepted before, nothing is exchanged");
+            return Ok(None);
+        }
+        let grant = Grant::Code {
+            code: code.clone(),
+            redirect_url: redirect_url.clone(),
+            options: ask.options.clone(),
+        };
+        let issued = self.buy(&ask.server, grant, "exchange failed", asked).await?;
+        let now = self.clock.now();
+        let mut record = Credential::connected(self.terms(ask), &issued, None, asked, now);
+        record.accepted = Some(Accepted { mac: ask.mac.clone(), at: now });
+        let server = Arc::clone(&ask.server);
+        Ok(Some(Made { record, candidate: None, base: None, server, issued, presented: None }))
+    }
+
+    async fn offer_token(&self, ask: Connect, landing: Landing<Result<(), ConnectFailure>>) {
+        let intent = match self.put_candidate(&ask).await {
+            Ok(intent) => intent,
+            Err(failure) => return landing.tell(Err(failure)),
+        };
+        match self.try_candidate(&ask.server, &intent).await {
+            Ok(mut made) => {
+                made.base = None;
+                self.establish(&ask.id, made, landing).await;
+            }
+            Err(failure) => {
+                landing.tell(Err(ConnectFailure::of(failure, "refresh failed", &ask.server)));
+                self.withdraw(&ask.id, &intent).await;
+            }
+        }
+    }
+
+    /// Makes the handed-in token durable before it is presented.
+    async fn put_candidate(&self, ask: &Connect) -> Result<Stamped<Intent>, ConnectFailure> {
+        let Offer::RefreshToken(refresh_token) = &ask.grant else {
+            return Err(ConnectFailure::Provider("there is no refresh token".to_owned()));
+        };
+        let present = self.store.by_id(&ask.id).await?;
+        let terms = self.terms(ask);
+        let intent = Intent {
+            generation: terms.generation,
+            version: 0,
+            attempt: 1,
+            nonce: self.random(),
+            epoch: self.store.epoch(),
+            started: self.clock.now(),
+            presentations: 1,
+            doubtful: false,
+            candidate: Some(Candidate {
+                refresh_token: refresh_token.clone(),
+                terms,
+                base: present.map(|record| record.generation),
+            }),
+        };
+        let mut changes = Changes::new();
+        self.store.put_intent(&mut changes, &ask.id, None, &intent)?;
+        Ok(self.commit_intent(&ask.id, changes, intent).await?)
+    }
+
+    fn terms(&self, ask: &Connect) -> Terms {
+        Terms {
+            generation: self.random(),
+            server: ask.server.name.clone(),
+            origin: ask.server.provider.origin().to_owned(),
+            cap: ask.cap,
+            options: ask.server.provider.kept_options(&ask.options),
+        }
+    }
+
+    /// Presents a candidate.
+    async fn try_candidate(
+        &self,
+        server: &Arc<Server>,
+        intent: &Stamped<Intent>,
+    ) -> Result<Made, ProviderError> {
+        let Some(candidate) = &intent.candidate else {
+            return Err(ProviderError::Internal("the intent has no candidate".to_owned()));
+        };
+        let presented = candidate.refresh_token.clone();
+        let asked = self.clock.now();
+        let grant = Grant::Refresh {
+            refresh_token: presented.clone(),
+            options: candidate.terms.options.clone(),
+            previous_extra: None,
+        };
+        let issued = call(server, grant, self.allow(asked).await?).await?;
+        let now = self.clock.now();
+        let record = Credential::connected(candidate.terms.clone(), &issued, Some(&presented), asked, now);
+        Ok(Made {
+            record,
+            candidate: Some(intent.clone()),
+            base: Some(candidate.base),
+            server: Arc::clone(server),
+            issued,
+            presented: Some(presented),
+        })
+    }
+
+    async fn buy(
+        &self,
+        server: &Server,
+        grant: Grant,
+        prefix: &str,
+        asked: Timestamp,
+    ) -> Result<Issued, ConnectFailure> {
+        let allow = self.allow(asked).await.map_err(|failure| ConnectFailure::of(failure, prefix, server))?;
+        call(server, grant, allow).await.map_err(|failure| ConnectFailure::of(failure, prefix, server))
+    }
+
+    async fn allow(&self, now: Timestamp) -> Result<Allow, ProviderError> {
+        let config =
+            self.config.current().await.map_err(|failure| ProviderError::Internal(failure.to_string()))?;
+        Ok(Allow { now, time: time_limit(&config, None, 10.0) })
+    }
+
+    /// Writes the credential until it is durable, and answers then.
+    async fn establish(&self, id: &str, made: Made, landing: Landing<Result<(), ConnectFailure>>) {
+        let mut failures = 0;
+        loop {
+            match self.write_made(id, &made).await {
+                Ok(()) => break landing.tell(Ok(())),
+                Err(failure) if hopeless(&failure) => {
+                    tracing::error!(credential = id, %failure, "a new credential can not be stored");
+                    break landing.tell(Err(failure.into()));
+                }
+                Err(StorageError::Conflict) if failures < 4 => failures += 1,
+                Err(StorageError::Conflict) if self.superseded(id, &made).await => {
+                    break landing.tell(Ok(()));
+                }
+                Err(failure) => {
+                    failures += 1;
+                    tracing::error!(credential = id, %failure, "a new credential is in memory only, storing it is tried again");
+                    self.clock.sleep_until(self.clock.now().plus(SETTLE.after(failures, id))).await;
+                }
+            }
+        }
+        // Whatever was held against the server, it has just served.
+        self.circuits.healthy(&made.server.id);
+        self.bell.well(&made.server.id);
+        let new = made.issued.tokens.refresh_token.as_ref();
+        let reusable = made.presented.as_ref().is_some_and(|old| new.is_none_or(|new| new == old));
+        let lesson = Lesson { style: made.issued.learned, reusable };
+        if lesson != Lesson::default() {
+            self.servers.learn(&made.server, lesson).await;
+        }
+    }
+
+    async fn write_made(&self, id: &str, made: &Made) -> Result<(), StorageError> {
+        let old = self.store.by_id(id).await?;
+        let generation = old.as_ref().map(|old| old.generation);
+        if generation == Some(made.record.generation) {
+            // An earlier try did take place, though its answer was lost.
+            return Ok(());
+        }
+        let mut changes = Changes::new();
+        if let Some(candidate) = &made.candidate {
+            self.store.end_intent(&mut changes, id, candidate)?;
+        }
+        if made.base.is_some_and(|base| base != generation) {
+            let orphan = Orphan::of(&made.server, &made.issued, self.clock.now());
+            self.store.put_orphan(&mut changes, made.record.generation, &orphan)?;
+            changes.reserved();
+            return self.store.commit(changes).await.map(drop);
+        }
+        let mut record = made.record.clone();
+        record.due = self.floor().await.map_err(unavailable)?.due(id, &record);
+        let from = match &old {
+            None => Phase::Absent,
+            Some(old) => old.state.phase(),
+        };
+        let event = if record.state == State::Live { Event::Connected } else { Event::ConnectedIdle };
+        step(from, event).map_err(|illegal| StorageError::Corrupt(illegal.to_string()))?;
+        if let Some(old) = &old {
+            self.store.drop_intent(&mut changes, id, old.generation)?;
+        }
+        self.store.replace(&mut changes, id, old.as_ref(), Some(&record))?;
+        changes.reserved();
+        self.store.commit(changes).await?;
+        tracing::info!(credential = id, state = ?record.state, "connected");
+        if let Some(at) = record.due {
+            self.bell.due(made.server.id.clone(), at);
+        }
+        Ok(())
+    }
+
+    /// Whether the candidate was made a credential by a try whose answer was lost, and that was replaced since.
+    async fn superseded(&self, id: &str, made: &Made) -> bool {
+        let Some(candidate) = &made.candidate else { return false };
+        matches!(self.store.intent(id, candidate.generation).await, Ok(None))
+    }
+
+    /// Takes a candidate back that came to nothing.
+    async fn withdraw(&self, id: &str, intent: &Stamped<Intent>) {
+        let mut failures = 0;
+        loop {
+            let mut changes = Changes::new();
+            let ended = match self.store.drop_intent(&mut changes, id, intent.generation) {
+                Ok(()) => {
+                    changes.reserved();
+                    self.store.commit(changes).await.map(drop)
+                }
+                Err(failure) => Err(failure),
+            };
+            match ended {
+                Ok(()) => return,
+                Err(failure) if hopeless(&failure) => {
+                    tracing::warn!(credential = id, %failure, "a refused refresh token stays stored until the next start");
+                    return;
+                }
+                Err(_) => {
+                    failures += 1;
+                    self.clock.sleep_until(self.clock.now().plus(SETTLE.after(failures, id))).await;
+                }
+            }
+        }
+    }
+
+    /// Tries a candidate that a crash left behind: once, and for the generation only that it was handed in for.
+    pub(crate) fn retry_candidate(self: &Arc<Self>, found: Found) {
+        let this = Arc::clone(self);
+        let key = (found.id.clone(), format!("candidate {:016x}", found.intent.generation));
+        self.connects.board(key, move |landing| async move { this.redeem(found, landing).await });
+    }
+
+    async fn redeem(&self, found: Found, landing: Landing<Result<(), ConnectFailure>>) {
+        let Found { id, mut intent } = found;
+        for tries in 1..=TRIES {
+            let server = match self.candidate_server(&id, &intent).await {
+                Ok(Some(server)) if intent.presentations < 2 => server,
+                Ok(_) => break,
+                Err(failure) if hopeless(&failure) => return,
+                Err(_) => {
+                    self.clock.sleep_until(self.clock.now().plus(SERVER.after(tries, &id))).await;
+                    continue;
+                }
+            };
+            match self.present_again(&id, &intent).await {
+                Ok(again) => intent = again,
+                Err(_) => {
+                    self.clock.sleep_until(self.clock.now().plus(SERVER.after(tries, &id))).await;
+                    continue;
+                }
+            }
+            match self.try_candidate(&server, &intent).await {
+                Ok(made) => return self.establish(&id, made, landing).await,
+                Err(ProviderError::NotSent(_) | ProviderError::Busy { .. }) => {
+                    // Nothing was spent: this was no presentation.
+                    intent.value.presentations -= 1;
+                    self.clock.sleep_until(self.clock.now().plus(SERVER.after(tries, &id))).await;
+                }
+                Err(_) => break,
+            }
+        }
+        tracing::warn!(
+            credential = id,
+            "a refresh token that was handed in before the last stop was not accepted"
+        );
+        self.withdraw(&id, &intent).await;
+    }
+
+    /// The server of a candidate, if both are still what they were.
+    async fn candidate_server(&self, id: &str, intent: &Intent) -> Result<Option<Arc<Server>>, StorageError> {
+        let Some(candidate) = &intent.candidate else { return Ok(None) };
+        let present = self.store.by_id(id).await?.map(|record| record.generation);
+        if present != candidate.base {
+            return Ok(None);
+        }
+        match self.servers.get(&candidate.terms.server).await {
+            Ok(server) if server.provider.origin() == candidate.terms.origin => Ok(Some(server)),
+            Err(ServerProblem::Storage(failure)) => Err(failure),
+            Ok(_) | Err(ServerProblem::Missing | ServerProblem::Unusable(_)) => Ok(None),
+        }
+    }
+
+    async fn present_again(
+        &self,
+        id: &str,
+        intent: &Stamped<Intent>,
+    ) -> Result<Stamped<Intent>, StorageError> {
+        let again =
+            Intent { presentations: intent.presentations + 1, nonce: self.random(), ..intent.value.clone() };
+        let mut changes = Changes::new();
+        self.store.put_intent(&mut changes, id, Some(intent), &again)?;
+        self.commit_intent(id, changes, again).await
+    }
+}
