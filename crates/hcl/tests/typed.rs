@@ -1,14 +1,10 @@
 //! Items as the types that configuration and policies are made of.
 
-use vestal_hcl::{Body, parse};
-
-fn read(text: &str) -> Body {
-    parse(text).unwrap_or_else(|failure| panic!("{failure}"))
-}
+use vestal_hcl::parse;
 
 #[test]
 fn a_server_configuration_reads_as_its_author_meant() {
-    let body = read(
+    let body = parse(
         r#"
         ui            = true
         api_addr      = "https://vault.example:8200" # with a comment
@@ -27,7 +23,8 @@ fn a_server_configuration_reads_as_its_author_meant() {
         listener "unix" { address = "/run/vault.sock" }
         max_lease_ttl = "10h" max_lease_ttl = "20h"
         "#,
-    );
+    )
+    .unwrap();
     assert_eq!(body.last("ui").map(vestal_hcl::Item::flag), Some(Ok(true)));
     assert_eq!(body.last("disable_mlock").map(vestal_hcl::Item::flag), Some(Ok(true)));
     assert_eq!(body.last("max_lease_ttl").map(vestal_hcl::Item::text), Some(Ok("20h".to_owned())));
@@ -65,7 +62,7 @@ fn leniencies_stop_where_meaning_would_change() {
         ("{}", None, None, None),
     ];
     for (value, text, integer, flag) in cases {
-        let body = read(&format!("a = {value}"));
+        let body = parse(&format!("a = {value}")).unwrap();
         let item = &body.items[0];
         assert_eq!(item.text().ok().as_deref(), text, "{value}");
         assert_eq!(item.integer().ok(), integer, "{value}");
@@ -75,7 +72,7 @@ fn leniencies_stop_where_meaning_would_change() {
 
 #[test]
 fn a_mismatch_names_the_key_the_line_and_both_kinds() {
-    let body = read("\na = [\"x\", true]\nb = 1\nc {}");
+    let body = parse("\na = [\"x\", true]\nb = 1\nc {}").unwrap();
     let said = |item: &str, wanted: fn(&vestal_hcl::Item) -> Option<vestal_hcl::Mismatch>| {
         wanted(body.last(item).unwrap()).unwrap().to_string()
     };
