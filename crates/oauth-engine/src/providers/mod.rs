@@ -3,6 +3,22 @@
 //! Invariants: a provider reads no clock, touches no storage and never repeats a request that may have spent a code or a
 //! refresh token; no error text carries a provider's body, a token or a secret. It knows nothing of credentials.
 
+mod answer;
+mod authorize;
+mod catalog;
+mod custom;
+mod discovery;
+mod exchange;
+mod id_token;
+mod keys;
+mod network;
+mod oidc;
+mod refusal;
+mod rotation;
+#[cfg(test)]
+mod scripted;
+mod wire;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -11,6 +27,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use vestal_crypto::SecretString;
 use vestal_logical::Timestamp;
+
+pub(crate) use catalog::{Lesson, ProviderKind, Settings, build, prepare};
+pub(crate) use discovery::Discovered;
 
 /// Provider options of a request or credential, by name.
 pub(crate) type Options = BTreeMap<String, String>;
@@ -147,5 +166,5 @@ pub(crate) trait Provider: Send + Sync {
         given.clone()
     }
     /// One token endpoint operation, style detection and several secrets included.
-    fn exchange<'a>(&'a self, grant: Grant, allow: Allow) -> BoxFuture<'a, Result<Issued, ProviderError>>;
+    fn exchange(&self, grant: Grant, allow: Allow) -> BoxFuture<'_, Result<Issued, ProviderError>>;
 }

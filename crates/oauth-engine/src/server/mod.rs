@@ -1,14 +1,26 @@
 //! Keeps the OAuth servers that a mount knows, and hands them out ready to use.
 //!
-//! Invariants: handing out a server reads storage at most once after it was written, and never the network. Knows
-//! nothing of credentials.
+//! Invariants: handing out a server reads storage at most once after it was written, and never the network; what was
+//! built from a record that has changed since is not kept. Knows nothing of credentials.
 
-use std::sync::Arc;
+mod record;
+#[cfg(test)]
+mod tests;
 
-use vestal_logical::{Error, Kind, MountContext};
-use vestal_storage::StorageError;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::providers::{AuthStyle, Provider};
+use vestal_crypto::SecretString;
+use vestal_logical::{Error, Kind, MountContext, Timestamp};
+use vestal_storage::{Changes, Child, Place, Stamped, StorageError};
+
+use crate::config::Config;
+pub(crate) use crate::providers::Lesson;
+use crate::providers::{Options, Provider, ProviderKind, build, prepare};
+pub(crate) use record::ServerRecord;
+
+/// Servers that are kept ready at a time.
+const READY: usize = 1024;
 
 /// A server, ready to use.
 pub(crate) struct Server {
@@ -45,38 +57,158 @@ impl ServerProblem {
     }
 }
 
-/// What using a server taught about it; kept with its record.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Lesson {
-    pub(crate) style: Option<AuthStyle>,
-    /// The same refresh token came back, or none.
-    pub(crate) reusable: bool,
+/// What a client writes.
+pub(crate) struct Draft {
+    pub(crate) client_id: String,
+    pub(crate) client_secrets: Vec<SecretString>,
+    pub(crate) auth_url_params: Option<BTreeMap<String, String>>,
+    pub(crate) kind: ProviderKind,
+    pub(crate) provider: String,
+    pub(crate) provider_options: Options,
 }
 
 /// The servers of one mount.
 pub(crate) struct Servers {
     context: MountContext,
+    ready: Mutex<Ready>,
+}
+
+#[derive(Default)]
+struct Ready {
+    /// Counts changes, so that what was read before one is not kept after it.
+    changes: u64,
+    servers: HashMap<String, Arc<Server>>,
 }
 
 impl Servers {
     pub(crate) async fn open(context: &MountContext) -> Result<Self, Error> {
-        Ok(Self { context: context.clone() })
+        Ok(Self { context: context.clone(), ready: Mutex::default() })
     }
 
     /// The server of that name.
     pub(crate) async fn get(&self, name: &str) -> Result<Arc<Server>, ServerProblem> {
-        let _ = name;
-        Err(ServerProblem::Missing)
+        let seen = {
+            let ready = self.ready();
+            if let Some(server) = ready.servers.get(name) {
+                return Ok(Arc::clone(server));
+            }
+            ready.changes
+        };
+        let record = self.read(name).await.map_err(ServerProblem::Storage)?.ok_or(ServerProblem::Missing)?;
+        let provider =
+            build(&record.settings(&BTreeMap::new()), &self.context.http).map_err(ServerProblem::Unusable)?;
+        let id = self.id(name).map_err(ServerProblem::Storage)?;
+        let server = Arc::new(Server { name: name.to_owned(), id, revision: record.revision, provider });
+        let mut ready = self.ready();
+        if ready.changes == seen {
+            if ready.servers.len() >= READY {
+                ready.servers.clear();
+            }
+            ready.servers.insert(name.to_owned(), Arc::clone(&server));
+        }
+        Ok(server)
+    }
+
+    /// The server that a request means: the one it names, else the default one (§3.0).
+    pub(crate) async fn resolve(&self, asked: Option<&str>, config: &Config) -> Result<Arc<Server>, Error> {
+        let asked = asked.filter(|name| !name.is_empty()).unwrap_or(&config.default_server);
+        if asked.is_empty() {
+            return Err(Error::invalid("missing server (consider configuring a default server)"));
+        }
+        self.get(asked).await.map_err(|problem| problem.into_error(asked))
     }
 
     /// Its sealed name in hex, whether it exists or not.
     pub(crate) fn id(&self, name: &str) -> Result<String, StorageError> {
-        let place = vestal_storage::Place::root().plain("server").leaf(name);
-        self.context.view.id(&place).map(|id| id.to_string())
+        self.context.view.id(&place(name)).map(|id| id.to_string())
     }
 
     /// Keeps what was learned, if it is new and the server is still of that revision. Failing is no matter.
     pub(crate) async fn learn(&self, server: &Server, lesson: Lesson) {
-        let _ = (server, lesson);
+        if let Err(failure) = self.try_learn(server, lesson).await {
+            tracing::debug!(%failure, "what was learned of a server could not be kept");
+        }
     }
+
+    async fn try_learn(&self, server: &Server, lesson: Lesson) -> Result<(), StorageError> {
+        let Some(found) = self.read(&server.name).await? else { return Ok(()) };
+        let mut record = found.value;
+        let learned = Lesson {
+            style: lesson.style.or(record.lesson.style),
+            reusable: lesson.reusable || record.lesson.reusable,
+        };
+        if record.revision != server.revision || record.lesson == learned {
+            return Ok(());
+        }
+        record.lesson = learned;
+        let (view, place) = (&self.context.view, place(&server.name));
+        let mut changes = Changes::new();
+        changes.put(view, &place, &record)?.expect(view, &place, found.stamp)?;
+        view.commit(changes).await?;
+        self.forget(&server.name);
+        Ok(())
+    }
+
+    /// The record of that name, as it is stored.
+    pub(crate) async fn read(&self, name: &str) -> Result<Option<Stamped<ServerRecord>>, StorageError> {
+        self.context.view.get(&place(name)).await
+    }
+
+    /// All names, sorted by bytes.
+    pub(crate) async fn names(&self) -> Result<Vec<String>, StorageError> {
+        let children = self.context.view.list(&Place::root().plain("server")).await?;
+        Ok(children.iter().map(Child::shown).collect())
+    }
+
+    /// Writes a server, in the place of the one of that name. Its provider is asked and built first: what could not be
+    /// used is refused with the text that says why.
+    pub(crate) async fn write(&self, name: &str, draft: Draft, now: Timestamp) -> Result<(), Error> {
+        let http = &self.context.http;
+        let discovered =
+            prepare(draft.kind, &draft.provider_options, http, now).await.map_err(Error::invalid)?;
+        let record = ServerRecord {
+            revision: u64::from_be_bytes(vestal_crypto::entropy::array(self.context.entropy.as_ref())),
+            client_id: draft.client_id,
+            client_secrets: draft.client_secrets,
+            auth_url_params: draft.auth_url_params,
+            provider: draft.provider,
+            provider_version: draft.kind.version(),
+            provider_options: draft.provider_options,
+            discovered,
+            lesson: Lesson::default(),
+        };
+        build(&record.settings(&BTreeMap::new()), http).map_err(Error::invalid)?;
+        let mut changes = Changes::new();
+        changes.put(&self.context.view, &place(name), &record)?;
+        self.commit(name, changes).await
+    }
+
+    /// Deletes a server; none of that name is fine.
+    pub(crate) async fn delete(&self, name: &str) -> Result<(), Error> {
+        let mut changes = Changes::new();
+        changes.delete(&self.context.view, &place(name))?.reserved();
+        self.commit(name, changes).await
+    }
+
+    async fn commit(&self, name: &str, changes: Changes) -> Result<(), Error> {
+        let outcome = self.context.view.commit(changes).await;
+        // Also after a failure: it may be unknown whether the change took place.
+        self.forget(name);
+        outcome?;
+        Ok(())
+    }
+
+    fn forget(&self, name: &str) {
+        let mut ready = self.ready();
+        ready.changes += 1;
+        ready.servers.remove(name);
+    }
+
+    fn ready(&self) -> MutexGuard<'_, Ready> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn place(name: &str) -> Place {
+    Place::root().plain("server").leaf(name)
 }

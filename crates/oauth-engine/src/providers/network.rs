@@ -1,0 +1,258 @@
+//! Sends requests to providers, and judges which addresses may be called at all.
+//!
+//! Invariants: nothing is sent in the clear to another machine unless the server's options allow it; every answer is
+//! bounded in bytes; texts name the address without query or credentials. Knows nothing of OAuth.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, Method};
+use url::{Host, Url};
+use vestal_crypto::SecretBytes;
+use vestal_logical::{HttpTransport, OutboundRequest, OutboundResponse, TransportError};
+
+use super::{Options, ProviderError};
+
+/// Bytes of an answer that are read.
+pub(crate) const ANSWER_LIMIT: usize = 1 << 20;
+/// Bytes of an address.
+const ADDRESS_LIMIT: usize = 8 << 10;
+
+/// The server option that allows plain `http` to other machines.
+pub(crate) const INSECURE: &str = "allow_insecure_http";
+/// The server option that allows link-local and metadata addresses.
+pub(crate) const LINK_LOCAL: &str = "allow_link_local";
+
+/// What a server's options allow beyond `https` to ordinary addresses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Reach {
+    insecure: bool,
+    link_local: bool,
+}
+
+impl Reach {
+    /// As the options say; the error is an option error.
+    pub(crate) fn of(options: &Options) -> Result<Self, String> {
+        Ok(Self { insecure: switch(options, INSECURE)?, link_local: switch(options, LINK_LOCAL)? })
+    }
+
+    /// The address, if it is one that may be called.
+    pub(crate) fn judge(self, address: &str) -> Result<Url, &'static str> {
+        const UNUSABLE: &str = "not an absolute http or https URL";
+        if address.len() > ADDRESS_LIMIT {
+            return Err("URL too long");
+        }
+        let mut url = Url::parse(address).map_err(|_| UNUSABLE)?;
+        if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+            return Err(UNUSABLE);
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("the URL must not carry a user name or password");
+        }
+        if url.scheme() == "http" && !self.insecure && !is_loopback(&url) {
+            return Err(
+                "http is allowed to this machine only; use https or set the option \"allow_insecure_http\"",
+            );
+        }
+        url.set_fragment(None);
+        Ok(url)
+    }
+}
+
+fn switch(options: &Options, name: &str) -> Result<bool, String> {
+    match options.get(name).map(String::as_str) {
+        None | Some("" | "false" | "0" | "f" | "F" | "False" | "FALSE") => Ok(false),
+        Some("true" | "1" | "t" | "T" | "True" | "TRUE") => Ok(true),
+        Some(_) => Err(format!("option \"{name}\": expected \"true\" or \"false\"")),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
+        None => false,
+    }
+}
+
+/// Scheme, host and port.
+pub(crate) fn origin(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}
+
+/// The address as texts may show it.
+fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.to_string()
+}
+
+/// The network as one server may use it.
+#[derive(Clone)]
+pub(crate) struct Network {
+    http: Arc<dyn HttpTransport>,
+    pub(crate) reach: Reach,
+}
+
+impl Network {
+    pub(crate) fn new(http: Arc<dyn HttpTransport>, reach: Reach) -> Self {
+        Self { http, reach }
+    }
+
+    /// Posts a form to a token endpoint.
+    pub(crate) async fn post(
+        &self,
+        url: &Url,
+        headers: HeaderMap,
+        body: SecretBytes,
+        timeout: Option<Duration>,
+    ) -> Result<OutboundResponse, ProviderError> {
+        let request = self.request(Method::POST, url, headers, body, timeout);
+        self.http.send(request).await.map_err(|failure| post_failed(url, failure))
+    }
+
+    /// Gets a document; the error is a text.
+    pub(crate) async fn get(
+        &self,
+        url: &Url,
+        headers: HeaderMap,
+        timeout: Duration,
+    ) -> Result<OutboundResponse, String> {
+        let request = self.request(Method::GET, url, headers, SecretBytes::default(), Some(timeout));
+        self.http
+            .send(request)
+            .await
+            .map_err(|failure| format!("Get \"{}\": {}", shown(url), cause(&failure)))
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: HeaderMap,
+        body: SecretBytes,
+        timeout: Option<Duration>,
+    ) -> OutboundRequest {
+        OutboundRequest {
+            method,
+            url: url.clone(),
+            headers,
+            body,
+            timeout,
+            max_answer: ANSWER_LIMIT,
+            reach_link_local: self.reach.link_local,
+        }
+    }
+}
+
+fn cause(failure: &TransportError) -> String {
+    match failure {
+        TransportError::TimedOut(_) => "context deadline exceeded".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Failures of the network itself carry the mark that internal errors show (specification §1.2).
+fn post_failed(url: &Url, failure: TransportError) -> ProviderError {
+    let text = format!("Post \"{}\": {}", shown(url), cause(&failure));
+    match failure {
+        TransportError::NotSent(_) => ProviderError::NotSent(format!("transient: {text}")),
+        TransportError::Forbidden(_) => ProviderError::Misconfigured(text),
+        TransportError::TimedOut(_) => ProviderError::NoAnswer(text),
+        TransportError::Broken(_) => ProviderError::NoAnswer(format!("transient: {text}")),
+        TransportError::TooLarge(_) => ProviderError::Refused { text, spent: true },
+    }
+}
+
+/// `401 Unauthorized`.
+pub(crate) fn status_line(status: u16) -> String {
+    match http::StatusCode::from_u16(status).ok().and_then(|code| code.canonical_reason()) {
+        Some(reason) => format!("{status} {reason}"),
+        None => status.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(pairs: &[(&str, &str)]) -> Options {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine_unless_the_server_allows_more() {
+        let cases = [
+            ("https://idp.example/token", true),
+            ("http://127.0.0.1:8080/token", true),
+            ("http://127.9.9.9/token", true),
+            ("http://[::1]/token", true),
+            ("http://localhost/token", true),
+            ("http://LOCALHOST/token", true),
+            ("http://localhost.example/token", false),
+            ("http://10.0.0.1/token", false),
+            ("http://idp.example/token", false),
+        ];
+        let open = Reach::of(&options(&[(INSECURE, "true")])).unwrap();
+        for (address, allowed) in cases {
+            assert_eq!(Reach::default().judge(address).is_ok(), allowed, "{address}");
+            assert!(open.judge(address).is_ok(), "{address}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_of_a_provider_is_refused() {
+        let open = Reach::of(&options(&[(INSECURE, "1"), (LINK_LOCAL, "1")])).unwrap();
+        let long = format!("https://idp.example/{}", "a".repeat(9000));
+        for address in [
+            "",
+            "idp.example",
+            "/token",
+            "ftp://idp.example/",
+            "https://u:p@idp.example/",
+            "mailto:a@b",
+            &long,
+        ] {
+            assert!(open.judge(address).is_err(), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_switch_is_true_false_or_an_option_error() {
+        let cases =
+            [("true", Some(true)), ("", Some(false)), ("0", Some(false)), ("yes", None), ("TRUE ", None)];
+        for (value, expected) in cases {
+            let found = Reach::of(&options(&[(LINK_LOCAL, value)]));
+            assert_eq!(found.clone().ok().map(|reach| reach.link_local), expected, "{value}");
+            if expected.is_none() {
+                assert!(found.unwrap_err().starts_with("option \"allow_link_local\": "));
+            }
+        }
+    }
+
+    #[test]
+    fn failures_say_what_was_called_without_its_query() {
+        let url = Url::parse("https://idp.example/token?key=s3cret").unwrap();
+        let told = [
+            (
+                TransportError::NotSent("connection refused".into()),
+                "transient: Post \"https://idp.example/token\": connection refused",
+            ),
+            (
+                TransportError::TimedOut("after 3 s".into()),
+                "Post \"https://idp.example/token\": context deadline exceeded",
+            ),
+            (TransportError::Broken("reset".into()), "transient: Post \"https://idp.example/token\": reset"),
+            (
+                TransportError::Forbidden("link-local".into()),
+                "Post \"https://idp.example/token\": link-local",
+            ),
+            (TransportError::TooLarge("over 1 MiB".into()), "Post \"https://idp.example/token\": over 1 MiB"),
+        ];
+        for (failure, text) in told {
+            assert_eq!(post_failed(&url, failure).to_string(), text);
+        }
+    }
+}
