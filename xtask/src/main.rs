@@ -2,12 +2,14 @@
 //!
 //! - [`testenv`]: what the tests with real clients need, below `target/testenv`.
 //! - [`test`]: the one test command.
+//! - [`kill`]: the kill loop with the program as it ships.
 //! - [`tidy`]: what neither rustc nor clippy looks at: directions, sizes, words, dependencies.
 //! - [`ci`]: all checks, one after the other.
 //!
 //! Invariants: a missing thing is a failure that says how to get it, never a skip. Knows nothing of what the product does.
 
 mod ci;
+mod kill;
 mod run;
 mod test;
 mod testenv;
@@ -38,6 +40,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "CARGO TEST ARGUMENTS")]
         selection: Vec<String>,
     },
+    /// Kill the server at random moments, and look whether anything acknowledged is missing
+    Kill {
+        /// What to hand to the loop: --rounds N, --seed N, --credentials N
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "FLAGS")]
+        flags: Vec<String>,
+    },
     /// Check directions, sizes, words and dependencies
     Tidy,
     /// Run every check: format, clippy, deny, audit, tidy, documents, tests
@@ -59,6 +67,7 @@ fn run_task(task: Task) -> Result<()> {
     match task {
         Task::Setup => testenv::prepare(&workspace).map(drop),
         Task::Test { selection } => test::run(&workspace, &selection),
+        Task::Kill { flags } => kill::run(&workspace, &flags),
         Task::Tidy => tidy::run(&workspace),
         Task::Ci => ci::run(&workspace),
     }

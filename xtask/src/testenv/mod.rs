@@ -19,9 +19,14 @@ use anyhow::{Context, Result};
 
 use crate::workspace::Workspace;
 
+/// Where the environment lies, or will lie.
+pub(crate) fn folder(workspace: &Workspace) -> PathBuf {
+    workspace.target().join("testenv")
+}
+
 /// Prepares everything and answers the environment's folder.
 pub(crate) fn prepare(workspace: &Workspace) -> Result<PathBuf> {
-    let environment = workspace.target().join("testenv");
+    let environment = folder(workspace);
     std::fs::create_dir_all(&environment)
         .with_context(|| format!("cannot create {}", environment.display()))?;
     let lock = File::create(environment.join("lock"))?;
