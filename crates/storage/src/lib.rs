@@ -9,8 +9,11 @@
 pub mod barrier;
 mod batch;
 mod error;
+mod export;
 mod key;
+mod log;
 pub mod physical;
+mod rebuild;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
@@ -22,4 +25,6 @@ pub use batch::{Batch, Claim, Epoch, Expect, Op, Seq, Stamp, StampRule};
 pub use error::StorageError;
 pub use key::{Key, Segment};
 pub use physical::memory::MemoryStore;
+pub use physical::sled::{Exported, SledOptions, SledStore, StoreFacts, compact, restore};
 pub use physical::{Leadership, Physical, Seek, Stored, Watcher};
+pub use rebuild::Rebuilt;

@@ -1,6 +1,7 @@
 //! The contract of a store: untrusted, ordered, durable, and only ever given sealed bytes.
 
 pub mod memory;
+pub mod sled;
 
 use std::sync::{Arc, Weak};
 

@@ -1,0 +1,29 @@
+//! The clean end: sled durable and let go, its files noted in the manifest, so that the next opening may believe them.
+
+use super::keeper;
+use super::open;
+use super::repair::let_go;
+use super::shared::{Door, Shared, Task, held};
+use crate::StorageError;
+
+/// Closes everything; `whole` says that sled holds all of the log.
+pub(crate) fn close(shared: &Shared, whole: bool) -> Result<(), StorageError> {
+    shared.stopping.store(true, std::sync::atomic::Ordering::Release);
+    shared.ask(Task::Stop);
+    let kept = held(&shared.keeper_thread).take();
+    if let Some(thread) = kept {
+        let _ = thread.join();
+    }
+    let flushed = if whole { keeper::checkpoint(shared) } else { Ok(()) };
+    let old = shared.door.send_replace(Door::Shut("the store is closed".to_owned()));
+    if let_go(old) && whole && flushed.is_ok() {
+        let mut manifest = held(&shared.manifest);
+        manifest.closed = open::prints(&shared.home.sled()).ok();
+        manifest.write(&*shared.home.disk, &shared.home.directory)?;
+    }
+    // What was acknowledged is in the log; sled unflushed costs a replay, so it is no failure of closing.
+    if let Err(error) = flushed {
+        tracing::warn!(%error, "sled was not flushed at closing");
+    }
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! Gets a trustworthy index: at opening, and again when sled fails at run time.
+//!
+//! Invariants: an index that is handed out holds everything in the log. Knows nothing of who waits for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::guard::Trouble;
+use super::index::Index;
+use super::open::{self, Home, pause, stopwatch};
+use super::shared::{Door, Shared, held};
+use crate::StorageError;
+use crate::log::manifest::Manifest;
+use crate::log::{Bounds, Scan, segment};
+use crate::rebuild::{Rebuilt, rebuild};
+
+/// Readers let go of an index within this time, or it stays open beside the new one.
+const LET_GO: Duration = Duration::from_secs(5);
+/// Below this no attempt is made: sled alone takes segments of 8 MiB.
+const ROOM: u64 = 32 << 20;
+
+/// An index that holds all of the log, what the log holds, and the rebuild if there was one.
+pub(crate) struct Ready {
+    pub(crate) index: Index,
+    pub(crate) scan: Scan,
+    pub(crate) rebuilt: Option<Rebuilt>,
+}
+
+/// Opens sled as it is left, or rebuilds it.
+pub(crate) fn ready(home: &Home, manifest: &Manifest) -> Result<Ready, StorageError> {
+    match as_left(home, manifest) {
+        Ok(found) => replayed(home, manifest, found),
+        Err(trouble) => anew(home, manifest, &trouble),
+    }
+}
+
+/// sled as the last process left it, if that can be believed.
+fn as_left(home: &Home, manifest: &Manifest) -> Result<Index, Trouble> {
+    let directory = home.sled();
+    if !directory.is_dir() {
+        return Err(Trouble::Broken("sled's directory is missing".to_owned()));
+    }
+    let untouched = manifest
+        .closed
+        .as_ref()
+        .is_some_and(|left| open::prints(&directory).is_ok_and(|found| found == *left));
+    let index = open::index(&directory, home.cache_bytes, manifest.store, !untouched)?;
+    if index.mark().seq < manifest.checkpoint.seq {
+        return Err(Trouble::Broken("sled is behind its last checkpoint".to_owned()));
+    }
+    Ok(index)
+}
+
+fn bounds(manifest: &Manifest, applied: u64) -> Bounds {
+    Bounds { base: manifest.base, known: manifest.checkpoint.frame.max(applied) }
+}
+
+/// Applies what of the log sled does not have yet.
+fn replayed(home: &Home, manifest: &Manifest, index: Index) -> Result<Ready, StorageError> {
+    let mark = index.mark();
+    let mut failed = None;
+    let segments = segment::list(&home.wal())?;
+    let scan = Scan::run(&segments, &manifest.store, &bounds(manifest, mark.frame), |frame| {
+        for (seq, batch) in (frame.first..).zip(&frame.batches) {
+            if seq > mark.seq && failed.is_none() {
+                failed = index.apply(batch, seq, frame.number).err();
+            }
+        }
+        Ok(())
+    })?;
+    match failed {
+        None => Ok(Ready { index, scan, rebuilt: None }),
+        Some(trouble) => {
+            drop(index);
+            anew(home, manifest, &trouble)
+        }
+    }
+}
+
+fn anew(home: &Home, manifest: &Manifest, trouble: &Trouble) -> Result<Ready, StorageError> {
+    let (index, rebuilt, scan) = rebuild(home, manifest, &trouble.to_string())?;
+    Ok(Ready { index, scan, rebuilt: Some(rebuilt) })
+}
+
+/// Replaces the index that failed with `trouble`, keeping readers waiting.
+pub(crate) fn repair(shared: &Shared, trouble: &Trouble) -> Result<(), Trouble> {
+    if shared.space.left().is_some_and(|left| left < ROOM) {
+        if let Trouble::Broken(why) = trouble {
+            shared.door.send_replace(Door::Shut(format!("{why}; there is no room to rebuild the store")));
+        }
+        return Err(trouble.clone());
+    }
+    let generation = shared.next_generation();
+    let old = shared.door.send_replace(Door::Repairing);
+    // No new base may come while the old one is read.
+    let manifest = held(&shared.manifest);
+    let opened = match trouble {
+        // The system refused, sled's files may be well: they are opened again, once nobody uses them.
+        Trouble::Io(_) if let_go(old) => ready(&shared.home, &manifest),
+        _ => anew(&shared.home, &manifest, trouble),
+    };
+    match opened {
+        Ok(ready) => {
+            if ready.rebuilt.is_some() {
+                *held(&shared.rebuilt) = ready.rebuilt;
+            }
+            shared.door.send_replace(Door::Open(generation, Arc::new(ready.index)));
+            Ok(())
+        }
+        Err(error) => {
+            tracing::error!(%error, "the store could not be rebuilt");
+            shared.door.send_replace(Door::Shut(error.to_string()));
+            Err(Trouble::Broken(error.to_string()))
+        }
+    }
+}
+
+/// Waits until nobody uses what was behind the door.
+pub(crate) fn let_go(old: Door) -> bool {
+    let Door::Open(_, index) = old else { return true };
+    let used = Arc::downgrade(&index);
+    drop(index);
+    let began = stopwatch();
+    while used.strong_count() > 0 {
+        if began.elapsed() > LET_GO {
+            return false;
+        }
+        pause(Duration::from_millis(1));
+    }
+    true
+}
