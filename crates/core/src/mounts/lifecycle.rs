@@ -44,10 +44,10 @@ fn refuse_protected(class: Class, path: &str, verb: &str) -> Result<(), Error> {
 }
 
 fn refuse_in_use(kept: &Kept, class: Class, path: &str) -> Result<(), Error> {
-    let clash = kept.tables.of(class).iter().find(|entry| {
+    let taken = kept.tables.of(class).iter().find(|entry| {
         entry.path.starts_with(path) || path.starts_with(&entry.path)
     });
-    match clash {
+    match taken {
         Some(entry) => Err(Error::invalid(format!("path is already in use at {}", entry.full_path()))),
         None => Ok(()),
     }

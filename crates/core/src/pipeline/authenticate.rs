@@ -6,6 +6,7 @@ use vestal_logical::{Error, Operation};
 
 use super::route::Routed;
 use crate::active::Active;
+use crate::sys::wrapping;
 use crate::tokens::Presented;
 
 /// A request whose caller is known, or who is refused.
@@ -23,6 +24,8 @@ pub(super) async fn authenticate(active: &Arc<Active>, routed: Routed) -> Identi
         .and_then(|place| place.info(active))
         .is_some_and(|info| info.unauthenticated && routed.request.operation != Operation::Help);
     let caller = match &routed.request.token {
+        // A wrapping token that is no good is told so, even where it came as the caller's own.
+        _ if let Some(refused) = wrapping::refuse(active, &routed.request).await => Err(refused),
         _ if open => Ok(None),
         Some(token) if !token.is_empty() => {
             active.tokens.authenticate(token, routed.request.now).await.map(Some)

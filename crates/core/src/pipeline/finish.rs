@@ -36,26 +36,40 @@ async fn answer(
     reply: Reply<Value>,
     issued: &mut Vec<String>,
 ) -> Result<Answer, Error> {
+    let request = &recorded.authorized.identified.routed.request;
     if let Some(auth) = &reply.auth
         && !auth.client_token.is_empty()
+        && !is_renewal(&request.path)
     {
-        issued.push(active.barrier.id("token", auth.client_token.expose().as_bytes())?);
+        issued.push(active.tokens.id_of(&auth.client_token)?);
     }
-    let request = &recorded.authorized.identified.routed.request;
-    if is_unwrapped(&request.path) && let Body::Plain(envelope) = reply.body {
+    if let Some(info) = wrap::rewrapped(request, &reply) {
+        issued.push(active.tokens.id_of(&info.token)?);
+        return Ok(Answer::Wrapped(Box::new(info)));
+    }
+    let unwrapped = is_unwrapped(&request.path);
+    if unwrapped
+        && request.wrap.is_none()
+        && let Body::Plain(envelope) = reply.body
+    {
         return Ok(Answer::Unwrapped(envelope));
     }
     let has_content = reply.body != Body::Empty || reply.auth.is_some();
-    let framed = !matches!(reply.body, Body::Plain(_)) && reply.outcome == Outcome::Done;
+    let framed = (unwrapped || !matches!(reply.body, Body::Plain(_))) && reply.outcome == Outcome::Done;
     match request.wrap {
         Some(ask) if has_content && framed => {
             let caller = recorded.authorized.caller().map(|presented| presented.entry.as_ref());
             let info = wrap::wrap(active, caller, request, ask, &reply).await?;
-            issued.push(active.barrier.id("token", info.token.expose().as_bytes())?);
+            issued.push(active.tokens.id_of(&info.token)?);
             Ok(Answer::Wrapped(Box::new(info)))
         }
         _ => Ok(Answer::Open(Box::new(reply))),
     }
+}
+
+/// Answers that repeat a token which was there before.
+fn is_renewal(path: &str) -> bool {
+    matches!(path, "auth/token/renew" | "auth/token/renew-self" | "auth/token/renew-accessor")
 }
 
 /// The one endpoint whose plain body is another answer's whole envelope.

@@ -30,7 +30,7 @@ pub(super) async fn response(active: &Arc<Active>, finished: Finished) -> Respon
     let request = &recorded.authorized.identified.routed.request;
     let operation = recorded.authorized.operation;
     let trail = trail(&recorded.authorized, recorded.verdict.is_ok());
-    let written = active.audit.response(&trail, result.as_ref().map_err(|error| error)).await;
+    let written = active.audit.response(&trail, result.as_ref()).await;
     let result = match written {
         Ok(()) => result,
         Err(refused) => {

@@ -63,7 +63,8 @@ async fn tell(active: &Active, entry: &TokenEntry, paths: &[String]) -> Result<R
 async fn by_token(active: &Active, call: &Call, p: &Ask, token: &SecretString) -> Result<Reply<Value>, Error> {
     let paths = p.paths()?;
     let entry = active.tokens.peek(token, call.now).await?;
-    tell(active, &entry.ok_or_else(|| Error::invalid("invalid token"))?, &paths).await
+    let entry = entry.ok_or_else(|| Error::invalid("invalid token"))?;
+    tell(active, entry.as_ref(), &paths).await
 }
 
 async fn of_token(active: &Arc<Active>, call: &Call, p: Ask) -> Result<Reply<Value>, Error> {
@@ -75,7 +76,8 @@ async fn of_self(active: &Arc<Active>, call: &Call, p: Ask) -> Result<Reply<Valu
     let paths = p.paths()?;
     let token = call.credential.as_ref().ok_or_else(Error::unauthenticated)?;
     let entry = active.tokens.peek(token, call.now).await?;
-    tell(active, &entry.ok_or_else(Error::unauthenticated)?, &paths).await
+    let entry = entry.ok_or_else(Error::unauthenticated)?;
+    tell(active, entry.as_ref(), &paths).await
 }
 
 async fn of_accessor(active: &Arc<Active>, call: &Call, p: Ask) -> Result<Reply<Value>, Error> {
@@ -83,5 +85,6 @@ async fn of_accessor(active: &Arc<Active>, call: &Call, p: Ask) -> Result<Reply<
     let accessor = p.accessor.clone().filter(|accessor| !accessor.is_empty());
     let accessor = accessor.ok_or_else(|| Error::invalid("missing accessor"))?;
     let entry = active.tokens.by_accessor(&accessor, call.now).await?;
-    tell(active, &entry.ok_or_else(|| Error::invalid("invalid accessor"))?, &paths).await
+    let entry = entry.ok_or_else(|| Error::invalid("invalid accessor"))?;
+    tell(active, entry.as_ref(), &paths).await
 }

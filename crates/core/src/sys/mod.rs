@@ -8,7 +8,7 @@ mod policy;
 mod remount;
 mod seal;
 pub(crate) mod status;
-mod wrapping;
+pub(crate) mod wrapping;
 
 use vestal_logical::Endpoints;
 
