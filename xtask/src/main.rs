@@ -3,12 +3,14 @@
 //! - [`testenv`]: what the tests with real clients need, below `target/testenv`.
 //! - [`test`]: the one test command.
 //! - [`kill`]: the kill loop with the program as it ships.
+//! - [`cut`]: the power-cut loop on the store.
 //! - [`tidy`]: what neither rustc nor clippy looks at: directions, sizes, words, dependencies.
 //! - [`ci`]: all checks, one after the other.
 //!
 //! Invariants: a missing thing is a failure that says how to get it, never a skip. Knows nothing of what the product does.
 
 mod ci;
+mod cut;
 mod kill;
 mod run;
 mod test;
@@ -46,6 +48,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "FLAGS")]
         flags: Vec<String>,
     },
+    /// Cut the power under a store in use, and look whether anything acknowledged is missing (root, loop devices)
+    Cut(cut::Flags),
     /// Check directions, sizes, words and dependencies
     Tidy,
     /// Run every check: format, clippy, deny, audit, tidy, documents, tests
@@ -68,6 +72,7 @@ fn run_task(task: Task) -> Result<()> {
         Task::Setup => testenv::prepare(&workspace).map(drop),
         Task::Test { selection } => test::run(&workspace, &selection),
         Task::Kill { flags } => kill::run(&workspace, &flags),
+        Task::Cut(flags) => cut::run(&workspace, &flags),
         Task::Tidy => tidy::run(&workspace),
         Task::Ci => ci::run(&workspace),
     }
