@@ -19,7 +19,6 @@ pub trait Kernel: Send + Sync + 'static {
     fn request_id(&self) -> String;
 }
 
-#[cfg(feature = "vault")]
 impl Kernel for Arc<vestal_core::Vault> {
     fn handle(&self, request: Request) -> BoxFuture<'static, Response> {
         let vault = Self::clone(self);
