@@ -6,6 +6,8 @@
 //! do not count. Knows nothing of sled.
 
 pub(crate) mod disk;
+#[cfg(test)]
+pub(crate) mod faulty;
 pub(crate) mod frame;
 pub(crate) mod manifest;
 mod scan;

@@ -37,6 +37,16 @@ struct Walk<'a> {
     torn: bool,
 }
 
+/// What comes behind a segment.
+struct Follows {
+    /// The start of the nearest segment with a header.
+    next: Option<Start>,
+    /// Whether that is the one right behind.
+    adjacent: bool,
+    /// Whether there is none at all.
+    last: bool,
+}
+
 impl Scan {
     /// Visits every frame behind `bounds.base` in `segments`.
     pub(crate) fn run(
@@ -52,7 +62,6 @@ impl Scan {
         }
         for (at, (index, path)) in segments.iter().enumerate() {
             let next = starts.iter().skip(at + 1).flatten().next().copied();
-            let last = at + 1 == segments.len();
             if let (Some(next), None) = (next, walk.at)
                 && next.first <= bounds.base.frame + 1
             {
@@ -61,7 +70,9 @@ impl Scan {
                 continue;
             }
             let segment = Segment::read(path, store)?;
-            walk.segment(segment, next, last, &mut visit)?;
+            let last = at + 1 == segments.len();
+            let follows = Follows { next, adjacent: starts.get(at + 1).is_some_and(Option::is_some), last };
+            walk.segment(segment, follows, &mut visit)?;
             let end = walk.at.map_or(0, |at| at.frame);
             walk.segments.push(facts(*index, path, end));
         }
@@ -89,8 +100,7 @@ impl Walk<'_> {
     fn segment(
         &mut self,
         mut segment: Segment,
-        next: Option<Start>,
-        last: bool,
+        Follows { next, adjacent, last }: Follows,
         visit: &mut impl FnMut(Frame) -> Result<(), StorageError>,
     ) -> Result<(), StorageError> {
         let Some(start) = segment.start else {
@@ -119,7 +129,8 @@ impl Walk<'_> {
             }
         }
         match next {
-            Some(next) if next.first != self.frame() + 1 || next.previous != self.digest() => {
+            // When the one right behind has no header, it is looked at first.
+            Some(next) if adjacent && (next.first != self.frame() + 1 || next.previous != self.digest()) => {
                 Err(segment.damage("frames are missing between this segment and the next"))
             }
             _ => Ok(()),

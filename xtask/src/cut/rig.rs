@@ -1,0 +1,191 @@
+//! The disks of the loop: image files, loop devices, mounts, the freeze.
+//!
+//! Invariants: whatever was mounted or frozen is let go when its owner is dropped. Knows nothing of the store.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::writer::Writer;
+use crate::run;
+
+/// Sizes of the two image files; both are sparse.
+const INNER: &str = "3G";
+const OUTER: &str = "5G";
+
+/// A mounted file system on a loop device.
+struct Mount {
+    folder: PathBuf,
+}
+
+impl Mount {
+    fn new(image: &Path, folder: &Path) -> Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        run::output(Command::new("mount").args(["-o", "loop"]).arg(image).arg(folder))?;
+        Ok(Self { folder: folder.to_owned() })
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = run::output(Command::new("umount").arg(&self.folder));
+    }
+}
+
+/// A file system that is frozen as long as this lives.
+struct Frozen<'a>(&'a Path);
+
+impl<'a> Frozen<'a> {
+    fn new(folder: &'a Path) -> Result<Self> {
+        run::output(Command::new("fsfreeze").arg("--freeze").arg(folder))?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        let _ = run::output(Command::new("fsfreeze").arg("--unfreeze").arg(self.0));
+    }
+}
+
+/// The two file systems, one on the other. Fields are let go in this order.
+pub(super) struct Rig {
+    checked: Option<Mount>,
+    inner: Option<Mount>,
+    outer: Mount,
+    folder: PathBuf,
+}
+
+impl Rig {
+    fn new(folder: &Path) -> Result<Self> {
+        let outer_image = folder.join("outer.img");
+        make_file_system(&outer_image, OUTER)?;
+        let outer = Mount::new(&outer_image, &folder.join("outer"))?;
+        let mut rig = Self { checked: None, inner: None, outer, folder: folder.to_owned() };
+        make_file_system(&rig.image(), INNER)?;
+        rig.mount_inner()?;
+        Ok(rig)
+    }
+
+    fn image(&self) -> PathBuf {
+        self.outer.folder.join("inner.img")
+    }
+
+    fn copy(&self) -> PathBuf {
+        self.folder.join("cut.img")
+    }
+
+    fn mount_inner(&mut self) -> Result<()> {
+        self.inner = Some(Mount::new(&self.image(), &self.folder.join("inner"))?);
+        Ok(())
+    }
+}
+
+fn make_file_system(image: &Path, size: &str) -> Result<()> {
+    let _ = std::fs::remove_file(image);
+    run::output(Command::new("truncate").args(["--size", size]).arg(image))?;
+    run::output(
+        Command::new("mkfs.ext4").args(["-q", "-E", "lazy_itable_init=0,lazy_journal_init=0"]).arg(image),
+    )?;
+    Ok(())
+}
+
+fn copy_image(from: &Path, to: &Path) -> Result<()> {
+    run::output(Command::new("cp").arg("--sparse=auto").arg(from).arg(to)).map(drop)
+}
+
+/// Where a writer writes, and how it is struck.
+pub(super) struct Stage {
+    folder: PathBuf,
+    rig: Option<Rig>,
+}
+
+impl Stage {
+    /// Whether this process may mount loop devices.
+    #[cfg(test)]
+    pub(super) fn can_cut() -> bool {
+        let root = std::process::Command::new("id").arg("-u").output();
+        let root = root.is_ok_and(|output| output.stdout.trim_ascii() == b"0");
+        root && Path::new("/dev/loop-control").exists()
+    }
+
+    /// Power cuts, on file systems of our own below `folder`.
+    pub(super) fn cut(folder: &Path) -> Result<Self> {
+        make_empty(folder)?;
+        let rig = Rig::new(folder)
+            .context("power cuts need root, loop devices and mount; `--kill` needs none of them")?;
+        Ok(Self { folder: folder.to_owned(), rig: Some(rig) })
+    }
+
+    /// Kills only, in `folder` itself.
+    pub(super) fn plain(folder: &Path) -> Result<Self> {
+        make_empty(folder)?;
+        println!("the writer is killed; no power is cut");
+        Ok(Self { folder: folder.to_owned(), rig: None })
+    }
+
+    /// A file of the loop's own.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// The store that is written to.
+    pub(super) fn store(&self) -> PathBuf {
+        self.folder.join(if self.rig.is_some() { "inner/store" } else { "store" })
+    }
+
+    /// Ends the writer by a power cut or a kill, and says what it had acknowledged.
+    pub(super) fn strike(&mut self, mut writer: Writer) -> Result<String> {
+        let Some(rig) = &mut self.rig else { return writer.kill() };
+        let lines = {
+            let _frozen = Frozen::new(&rig.outer.folder)?;
+            copy_image(&rig.image(), &rig.copy())?;
+            // Nothing that needs the disk can have been acknowledged since the freeze, so all of it must be in the copy.
+            writer.acknowledged()
+        };
+        writer.kill()?;
+        rig.inner = None;
+        Ok(lines)
+    }
+
+    /// What the strike left, to be looked at.
+    pub(super) fn left(&mut self) -> Result<PathBuf> {
+        let Some(rig) = &mut self.rig else { return Ok(self.store()) };
+        rig.checked = Some(Mount::new(&rig.copy(), &rig.folder.join("checked"))?);
+        Ok(rig.folder.join("checked/store"))
+    }
+
+    /// Makes what was looked at the store of the next round.
+    pub(super) fn go_on(&mut self) -> Result<()> {
+        let Some(rig) = &mut self.rig else { return Ok(()) };
+        rig.checked = None;
+        copy_image(&rig.copy(), &rig.image())?;
+        rig.mount_inner()
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        let large = self.rig.take().map(|rig| [rig.copy(), rig.folder.join("outer.img")]);
+        for image in large.into_iter().flatten() {
+            let _ = std::fs::remove_file(image);
+        }
+    }
+}
+
+/// An empty folder; what an earlier run that was killed left mounted is let go first.
+fn make_empty(folder: &Path) -> Result<()> {
+    for mounted in ["checked", "inner", "outer"] {
+        let mounted = folder.join(mounted);
+        if mounted.exists() {
+            let _ = Command::new("fsfreeze").arg("--unfreeze").arg(&mounted).output();
+            let _ = Command::new("umount").arg(&mounted).output();
+        }
+    }
+    if folder.exists() {
+        std::fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    std::fs::create_dir_all(folder)?;
+    Ok(())
+}
