@@ -44,6 +44,7 @@ fn exactly_one_rule_decides() {
         ("a/+/+", "a/+/c", "a/b/c", "second"),
         // Longer, then lexicographically larger.
         ("a/+/b*", "a/+/bc*", "a/x/bcd", "second"),
+        ("+/!!!/+", "+/+/c", "a/!!!/c", "first"),
         ("+/+/c", "+/b/+", "a/b/c", "second"),
         // The same path, once with a slash before it.
         ("/a/b", "a/b", "a/b", "both"),
