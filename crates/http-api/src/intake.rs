@@ -126,9 +126,10 @@ mod tests {
 
     use super::*;
 
-    type Sender = mpsc::UnboundedSender<Result<Frame<Bytes>, Infallible>>;
+    type Piece = Result<Frame<Bytes>, Infallible>;
+    type Sender = mpsc::UnboundedSender<Piece>;
 
-    fn streamed() -> (Sender, StreamBody<mpsc::UnboundedReceiver<Result<Frame<Bytes>, Infallible>>>) {
+    fn streamed() -> (Sender, StreamBody<mpsc::UnboundedReceiver<Piece>>) {
         let (sender, receiver) = mpsc::unbounded();
         (sender, StreamBody::new(receiver))
     }

@@ -113,6 +113,16 @@ impl<S> Watched<S> {
         }
     }
 
+    /// Starts waiting for the next request. An HTTP/1 connection whose read is pending is not read again after an
+    /// answer, so that this happens when the answer is flushed.
+    fn rest(&mut self, cx: &mut Context<'_>) -> bool {
+        self.notice_requests();
+        if !self.activity.is_serving() && self.reading.is_none() {
+            self.reading = Some(self.alarm(self.patience.idle));
+        }
+        self.is_out_of_patience(cx)
+    }
+
     fn is_out_of_patience(&mut self, cx: &mut Context<'_>) -> bool {
         self.reading.as_mut().is_some_and(|alarm| alarm.as_mut().poll(cx).is_ready())
     }
@@ -144,11 +154,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         if this.activity.is_serving() {
             return poll;
         }
-        if poll.is_pending() && this.reading.is_none() {
-            this.reading = Some(this.alarm(this.patience.idle));
-            if this.is_out_of_patience(cx) {
-                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-            }
+        if poll.is_pending() && this.rest(cx) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         let first_bytes = poll.is_ready() && buf.filled().len() > before && !this.receiving;
         if first_bytes && !this.activity.multiplexed.load(Ordering::Relaxed) {
@@ -183,6 +190,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let poll = Pin::new(&mut this.stream).poll_flush(cx);
+        // Whether time is up already, the next read will tell.
+        this.rest(cx);
         this.wait_to_write(cx, poll)
     }
 

@@ -105,13 +105,14 @@ impl Server {
         phase.send_replace(Phase::Draining);
         // A door ends by itself now; a panic in it has closed it just as well.
         let _ = join_all(doors).await;
-        let drained = std::pin::pin!(join_all(open.iter().map(|(permits, all)| all_back(permits, *all))));
-        let cut = match select(drained, clock.sleep_until(clock.now().plus(grace))).await {
-            Either::Left(_) => 0,
-            Either::Right(_) => {
-                open.iter().map(|(permits, all)| all - permits.available_permits().min(*all)).sum()
-            }
+        let in_time = {
+            // Waiting takes permits in advance; they are to be back when the rest is counted.
+            let drained = std::pin::pin!(join_all(open.iter().map(|(permits, all)| all_back(permits, *all))));
+            let patience = clock.sleep_until(clock.now().plus(grace));
+            matches!(select(drained, patience).await, Either::Left(_))
         };
+        let held = |(permits, all): &(Arc<Semaphore>, usize)| all.saturating_sub(permits.available_permits());
+        let cut = if in_time { 0 } else { open.iter().map(held).sum() };
         phase.send_replace(Phase::Over);
         join_all(open.iter().map(|(permits, all)| all_back(permits, *all))).await;
         cut

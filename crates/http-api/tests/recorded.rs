@@ -1,6 +1,14 @@
 //! 500 odd requests, and what OpenBao 2.7.2 made of each: its answer if it refused, else the operation, path, data and
 //! wrapping time that its audit log showed. A row in which we differ says what we do instead, and why.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
+
 mod support;
 
 use serde_json::{Map, Value, json};

@@ -2,7 +2,9 @@ use http::HeaderValue;
 
 use super::*;
 
-fn headers(pairs: &[(&str, &[u8])]) -> HeaderMap {
+type Given<'a> = [(&'a str, &'a [u8])];
+
+fn headers(pairs: &Given<'_>) -> HeaderMap {
     let mut map = HeaderMap::new();
     for (name, value) in pairs {
         let name: HeaderName = name.parse().unwrap();
@@ -13,7 +15,7 @@ fn headers(pairs: &[(&str, &[u8])]) -> HeaderMap {
 
 #[test]
 fn the_token_comes_from_its_own_header_else_from_a_bearer() {
-    let table: [(&[(&str, &[u8])], Option<&str>); 14] = [
+    let table: [(&Given<'_>, Option<&str>); 14] = [
         (&[], None),
         (&[("X-Vault-Token", b"t")], Some("t")),
         (&[("x-vault-token", b"t"), ("authorization", b"Bearer u")], Some("t")),

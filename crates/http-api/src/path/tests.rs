@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn paths_are_found_sent_elsewhere_or_refused() {
     let api = |path: &str| Found::Api(path.to_owned());
     let elsewhere = |path: &str| Found::Elsewhere(path.to_owned());

@@ -1,6 +1,7 @@
 //! A kernel that remembers what it was asked and answers as it was told, and a client that sends any bytes.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use vestal_http_api::{Kernel, Limits, ListenerOptions, Server, TlsFiles};
+use vestal_logical::testing::SimClock;
 use vestal_logical::{Answer, Clock, Reply, Request, Response, SystemClock};
 
 type Script = Box<dyn Fn(Request) -> BoxFuture<'static, Response> + Send + Sync>;
@@ -149,4 +151,58 @@ pub async fn ask(address: SocketAddr, method: &str, target: &str, headers: &str,
     let request =
         format!("{method} {target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{headers}{length}\r\n{body}");
     send(address, request.as_bytes()).await.unwrap()
+}
+
+/// Lets everything else run until `condition` holds.
+pub async fn until(condition: impl Fn() -> bool) {
+    while !condition() {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A connection to which bytes are written one piece at a time.
+pub struct Wire(pub TcpStream);
+
+impl Wire {
+    pub async fn open(address: SocketAddr) -> Self {
+        Self(TcpStream::connect(address).await.unwrap())
+    }
+
+    pub async fn write(&mut self, text: &str) {
+        self.0.write_all(text.as_bytes()).await.unwrap();
+    }
+
+    /// One answer of known length.
+    pub async fn answer(&mut self) -> Raw {
+        let mut bytes = Vec::new();
+        loop {
+            if let Some(raw) = Raw::parse(&bytes) {
+                let length = raw.header("content-length").map_or(0, |length| length.parse().unwrap());
+                if raw.body.len() >= length {
+                    return raw;
+                }
+            }
+            assert_ne!(self.0.read_buf(&mut bytes).await.unwrap(), 0, "the connection ended early");
+        }
+    }
+
+    /// Everything up to the end.
+    pub async fn rest(mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        // A reset is an end, too.
+        let _ = self.0.read_to_end(&mut bytes).await;
+        bytes
+    }
+}
+
+/// Moves simulated time on, second by second, until `task` has ended.
+pub async fn pass_time<T: Send + 'static>(
+    clock: &SimClock,
+    task: impl Future<Output = T> + Send + 'static,
+) -> T {
+    let task = tokio::spawn(task);
+    while !task.is_finished() {
+        clock.advance(Duration::from_secs(1)).await;
+    }
+    task.await.unwrap()
 }
