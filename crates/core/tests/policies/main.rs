@@ -10,6 +10,7 @@
 
 mod language;
 mod oracle;
+mod parameters;
 mod recorded;
 mod rules;
 

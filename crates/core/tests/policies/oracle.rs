@@ -8,12 +8,15 @@ use serde_json::{Map, Value};
 
 use crate::{Ask, acl};
 
+/// Parameters and the values listed for them.
+type Listed = Vec<(&'static str, Vec<&'static str>)>;
+
 #[derive(Debug, Clone, Default)]
 struct Rule {
     path: String,
     words: Vec<&'static str>,
-    allowed: Vec<(&'static str, Vec<&'static str>)>,
-    denied: Vec<(&'static str, Vec<&'static str>)>,
+    allowed: Listed,
+    denied: Listed,
     required: Vec<&'static str>,
     min_wrap: Option<u64>,
     max_wrap: Option<u64>,
@@ -113,11 +116,7 @@ fn words(rules: &[&Rule]) -> Vec<&'static str> {
 }
 
 /// The values that any of the rules lists for a parameter; none at all if one of them lists none.
-fn listed(
-    rules: &[&Rule],
-    of: fn(&Rule) -> &Vec<(&'static str, Vec<&'static str>)>,
-    name: &str,
-) -> Option<Vec<&'static str>> {
+fn listed(rules: &[&Rule], of: fn(&Rule) -> &Listed, name: &str) -> Option<Vec<&'static str>> {
     // Within one rule, a name in two spellings is one list.
     let per_rule: Vec<Vec<&str>> = rules
         .iter()
@@ -201,7 +200,7 @@ fn asked_path() -> impl Strategy<Value = String> {
         .prop_map(|(segments, slash)| segments.join("/") + if slash { "/" } else { "" })
 }
 
-fn parameters() -> impl Strategy<Value = Vec<(&'static str, Vec<&'static str>)>> {
+fn parameters() -> impl Strategy<Value = Listed> {
     let name = prop::sample::select(vec!["a", "A", "b", "c", "*"]);
     let value = prop::sample::select(vec!["x", "y", "x*", "*x", "*x*", "*", "**", ""]);
     let one = (name, prop::collection::vec(value, 0..3));
