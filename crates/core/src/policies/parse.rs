@@ -105,12 +105,26 @@ fn rules(body: &Body) -> Result<Vec<Rule>, String> {
     body.all("path").map(|item| rule(item).map_err(|reason| in_place(item, reason))).collect()
 }
 
+/// How many unknown keys an error names, and how much of each.
+const NAMED: usize = 5;
+const SHOWN: usize = 64;
+
 fn refuse_unknown(body: &Body, known: &[&str]) -> Result<(), String> {
-    let unknown: Vec<String> = body
-        .unknown(known)
-        .map(|item| format!("invalid key `{}` on line {}", item.key(), item.at().line))
+    let mut unknown = body.unknown(known);
+    let mut named: Vec<String> = unknown
+        .by_ref()
+        .take(NAMED)
+        .map(|item| {
+            let key: String = item.key().chars().take(SHOWN).collect();
+            format!("invalid key `{key}` on line {}", item.at().line)
+        })
         .collect();
-    if unknown.is_empty() { Ok(()) } else { Err(unknown.join(", ")) }
+    match unknown.count() {
+        0 if named.is_empty() => return Ok(()),
+        0 => {}
+        more => named.push(format!("and {more} more")),
+    }
+    Err(named.join(", "))
 }
 
 const KEYS: [&str; 8] = [

@@ -68,6 +68,20 @@ fn what_is_not_understood_is_refused() {
 }
 
 #[test]
+fn an_error_stays_short_however_much_is_wrong() {
+    let many: String = (0..1000).map(|key| format!("k{key} = 1\n")).collect();
+    let long = format!("{} = 1", "k".repeat(100_000));
+    check(&[
+        (
+            &many,
+            "invalid key `k0` on line 1, invalid key `k1` on line 2, invalid key `k2` on line 3, \
+             invalid key `k3` on line 4, invalid key `k4` on line 5, and 995 more",
+        ),
+        (&long, &format!("invalid key `{}` on line 1", "k".repeat(64))),
+    ]);
+}
+
+#[test]
 fn words_are_checked_to_the_letter() {
     let known = "create, delete, deny, list, patch, read, scan, sudo, update";
     let invalid = |number: usize| {
