@@ -74,7 +74,11 @@ async fn supervise(clock: Arc<dyn Clock>, task: Task) {
         if lasted >= STEADY {
             pause = Duration::from_secs(1);
         }
-        tracing::error!(task = task.name, panicked = ended.is_err(), "a background task ended; it is started again");
+        tracing::error!(
+            task = task.name,
+            panicked = ended.is_err(),
+            "a background task ended; it is started again"
+        );
         clock.sleep_until(clock.now().plus(pause)).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }

@@ -12,6 +12,10 @@ mod pipeline;
 pub mod policies;
 mod seal;
 mod sys;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod token_auth;
 mod tokens;
 mod vault;

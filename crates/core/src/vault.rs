@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 use vestal_crypto::{Keyring, RootKey, SealKey, SecretString};
-use vestal_logical::{Answer, Call, Clock, Error, Kind, Matched, MountPoint, Reply, Request, Response, Table, Timestamp};
+use vestal_logical::{
+    Answer, Call, Clock, Error, Kind, Matched, MountPoint, Reply, Request, Response, Table, Timestamp,
+};
 use vestal_storage::{Barrier, Epoch, StorageError};
 
 use crate::active::{Active, Parts};
@@ -90,11 +92,13 @@ impl Vault {
         let status_path = request.path.strip_prefix("sys/").and_then(|path| self.table.find(path));
         let vault = Arc::clone(self);
         if let Some(matched) = status_path {
-            return survive(&request.clone(), async move { vault.answer_status(request, &matched).await }).await;
+            return survive(&request.clone(), async move { vault.answer_status(request, &matched).await })
+                .await;
         }
         let State::Active { active, .. } = self.state() else { return self.refuse_sealed(&request) };
         if request.path == "sys/seal" && request.operation.is_write() {
-            return survive(&request.clone(), async move { vault.serve_and_seal(&active, request).await }).await;
+            return survive(&request.clone(), async move { vault.serve_and_seal(&active, request).await })
+                .await;
         }
         active.serve(request).await
     }
@@ -166,7 +170,9 @@ impl Vault {
             if let Some(seal) = StoredSeal::read(self.parts.physical.as_ref()).await? {
                 self.become_state(State::Sealed { seal: Arc::new(seal), progress: 0, nonce: String::new() });
             }
-            return Err(stored.err().map_or_else(|| Error::invalid("Vault is already initialized"), Error::from));
+            return Err(stored
+                .err()
+                .map_or_else(|| Error::invalid("Vault is already initialized"), Error::from));
         };
         let InitPlan { seal, keyring, keys, keys_base64, .. } = plan;
         let root_token = self.first_root_token(keyring, epoch).await?;
@@ -189,7 +195,8 @@ impl Vault {
     /// Opens a sealed vault whose key lies in a file; does nothing for other kinds and states.
     pub async fn unseal_itself(self: &Arc<Self>) -> Result<(), Error> {
         let State::Sealed { seal, .. } = self.state() else { return Ok(()) };
-        let (seal::StoredKind::File, Some(key)) = (&seal.kind, seal::own_key(&self.parts.settings.seal)) else {
+        let (seal::StoredKind::File, Some(key)) = (&seal.kind, seal::own_key(&self.parts.settings.seal))
+        else {
             return Ok(());
         };
         self.unseal_with_key(&key?).await
@@ -198,9 +205,9 @@ impl Vault {
     async fn unseal_with_key(self: &Arc<Self>, key: &SealKey) -> Result<(), Error> {
         let _change = self.change.lock().await;
         let State::Sealed { seal, .. } = self.state() else { return Ok(()) };
-        let root = seal
-            .unwrap_root(key)
-            .ok_or_else(|| Error::new(Kind::Unavailable, "the key in the seal file does not open this vault"))?;
+        let root = seal.unwrap_root(key).ok_or_else(|| {
+            Error::new(Kind::Unavailable, "the key in the seal file does not open this vault")
+        })?;
         self.activate(seal, &root).await
     }
 

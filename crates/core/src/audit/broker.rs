@@ -40,6 +40,24 @@ pub(crate) struct Broker {
     open: ArcSwap<Vec<Arc<Open>>>,
     /// Held through every change.
     kept: Mutex<(Devices, Option<Stamp>)>,
+    /// Lines that may still be taken before a test's devices refuse.
+    #[cfg(test)]
+    patience: std::sync::atomic::AtomicUsize,
+}
+
+#[cfg(test)]
+impl Broker {
+    /// Takes this many more lines, then refuses.
+    pub(crate) fn refuse_after(&self, lines: usize) {
+        self.patience.store(lines, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    fn spends_patience(&self) -> bool {
+        use std::sync::atomic::Ordering::SeqCst;
+        let spend = |left: usize| (left != usize::MAX).then(|| left.checked_sub(1)).flatten();
+        let before = self.patience.fetch_update(SeqCst, SeqCst, spend);
+        before.is_ok() || self.patience.load(SeqCst) == usize::MAX
+    }
 }
 
 fn place() -> Place {
@@ -52,8 +70,14 @@ impl Broker {
         let view = barrier.view(&Place::root().plain("core"));
         let stored = view.get::<Devices>(&place()).await?;
         let kept = stored.map_or_else(Default::default, |stored| (stored.value, Some(stored.stamp)));
-        let broker =
-            Self { parts: Arc::clone(parts), view, open: ArcSwap::default(), kept: Mutex::new(kept) };
+        let broker = Self {
+            parts: Arc::clone(parts),
+            view,
+            open: ArcSwap::default(),
+            kept: Mutex::new(kept),
+            #[cfg(test)]
+            patience: usize::MAX.into(),
+        };
         broker.adopt_declared().await?;
         let kept = broker.kept.lock().await;
         let mut open = Vec::new();
@@ -92,7 +116,11 @@ impl Broker {
             devices.0.retain(|kept| kept.path != entry.path);
             devices.0.push(entry);
         }
-        if self.parts.settings.audit.devices.is_empty() { Ok(()) } else { self.store(&mut kept, devices).await }
+        if self.parts.settings.audit.devices.is_empty() {
+            Ok(())
+        } else {
+            self.store(&mut kept, devices).await
+        }
     }
 
     async fn store(&self, kept: &mut (Devices, Option<Stamp>), devices: Devices) -> Result<(), Error> {
@@ -109,11 +137,16 @@ impl Broker {
 
     fn start(&self, entry: AuditEntry) -> Result<Open, Error> {
         if entry.kind != "file" {
-            return Err(Error::invalid(format!("unknown audit device type: \"{}\"; there is `file`", entry.kind)));
+            return Err(Error::invalid(format!(
+                "unknown audit device type: \"{}\"; there is `file`",
+                entry.kind
+            )));
         }
         let options = FileOptions::read(&entry.options, &self.parts.settings.audit, entry.declared)?;
-        let device = FileDevice::start(options.clone(), Arc::clone(&self.parts.clock))
-            .map_err(|refused| Error::new(Kind::Unavailable, "the audit device cannot be started").because(refused))?;
+        let device =
+            FileDevice::start(options.clone(), Arc::clone(&self.parts.clock)).map_err(|refused| {
+                Error::new(Kind::Unavailable, "the audit device cannot be started").because(refused)
+            })?;
         Ok(Open { entry, options, device: Box::new(device) })
     }
 
@@ -123,14 +156,23 @@ impl Broker {
     }
 
     /// Records a response before it is given.
-    pub(crate) async fn response(&self, trail: &Trail<'_>, result: Result<&Answer, &Error>) -> Result<(), Error> {
-        self.record(|open| response_line(trail, &open.redactor(), result, open.options.elide_list_responses)).await
+    pub(crate) async fn response(
+        &self,
+        trail: &Trail<'_>,
+        result: Result<&Answer, &Error>,
+    ) -> Result<(), Error> {
+        self.record(|open| response_line(trail, &open.redactor(), result, open.options.elide_list_responses))
+            .await
     }
 
     async fn record(&self, line: impl Fn(&Open) -> Line) -> Result<(), Error> {
         let devices = self.open.load_full();
         if devices.is_empty() {
             return Ok(());
+        }
+        #[cfg(test)]
+        if !self.spends_patience() {
+            return Err(Error::new(Kind::Internal, "internal error").multi());
         }
         let results = join_all(devices.iter().map(|open| write(open, line(open)))).await;
         let mut taken = false;
@@ -178,7 +220,9 @@ impl Broker {
         let mut kept = self.kept.lock().await;
         let Some(entry) = kept.0.0.iter().find(|entry| entry.path == path) else { return Ok(()) };
         if entry.declared {
-            return Err(Error::invalid("this audit device is declared in the configuration file; remove it there"));
+            return Err(Error::invalid(
+                "this audit device is declared in the configuration file; remove it there",
+            ));
         }
         let mut devices = kept.0.clone();
         devices.0.retain(|entry| entry.path != path);
@@ -201,7 +245,12 @@ impl Broker {
         let path = canonical(path);
         let kept = self.kept.lock().await;
         let unknown = || Error::invalid("unknown audit backend");
-        kept.0.0.iter().find(|entry| entry.path == path).map(|entry| hash(&entry.salt, input)).ok_or_else(unknown)
+        kept.0
+            .0
+            .iter()
+            .find(|entry| entry.path == path)
+            .map(|entry| hash(&entry.salt, input))
+            .ok_or_else(unknown)
     }
 
     /// Opens every file anew.

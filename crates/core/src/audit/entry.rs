@@ -63,7 +63,9 @@ pub(super) fn response_line(
         auth: auth(trail, redactor),
         request: request(trail, redactor),
         response: Some(Value::Object(response)),
-        error: result.err().map(|error| if error.text().is_empty() { "not found".to_owned() } else { error.text() }),
+        error: result
+            .err()
+            .map(|error| if error.text().is_empty() { "not found".to_owned() } else { error.text() }),
     }
 }
 
@@ -139,7 +141,10 @@ fn request(trail: &Trail<'_>, redactor: &Redactor<'_>) -> Value {
     }
     if let Some(token) = trail.token {
         show("client_token_accessor", redactor.accessor(&token.accessor).into());
-        show("client_id", if token.entity_id.is_empty() { &token.id } else { &token.entity_id }.clone().into());
+        show(
+            "client_id",
+            if token.entity_id.is_empty() { &token.id } else { &token.entity_id }.clone().into(),
+        );
     }
     if let Some(ask) = request.wrap {
         show("wrap_ttl", ask.ttl.as_secs().into());
@@ -172,14 +177,20 @@ fn answered(
     }
 }
 
-fn data(trail: &Trail<'_>, redactor: &Redactor<'_>, reply: &Reply<Value>, elide_lists: bool) -> Option<Value> {
+fn data(
+    trail: &Trail<'_>,
+    redactor: &Redactor<'_>,
+    reply: &Reply<Value>,
+    elide_lists: bool,
+) -> Option<Value> {
     let content = match &reply.body {
         Body::Data(content) | Body::Plain(content) => content,
         Body::Empty => return None,
     };
     let Value::Object(members) = content else { return Some(redactor.value(content)) };
     if elide_lists && trail.operation == Operation::List {
-        let count = |value: &Value| value.as_array().map(Vec::len).or_else(|| value.as_object().map(Map::len));
+        let count =
+            |value: &Value| value.as_array().map(Vec::len).or_else(|| value.as_object().map(Map::len));
         let counted = members.iter().filter_map(|(name, value)| Some((name.clone(), count(value)?.into())));
         return Some(Value::Object(counted.collect()));
     }

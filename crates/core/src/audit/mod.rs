@@ -8,6 +8,8 @@ mod entry;
 mod redact;
 mod settings;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -35,7 +35,15 @@ pub(super) struct FileOptions {
 }
 
 const KNOWN: [&str; 9] = [
-    "file_path", "path", "mode", "log_raw", "hmac_accessor", "elide_list_responses", "prefix", "format", "sync",
+    "file_path",
+    "path",
+    "mode",
+    "log_raw",
+    "hmac_accessor",
+    "elide_list_responses",
+    "prefix",
+    "format",
+    "sync",
 ];
 
 fn flag(options: &BTreeMap<String, String>, name: &str, usual: bool) -> Result<bool, Error> {
@@ -84,7 +92,11 @@ impl FileOptions {
     }
 }
 
-fn output(options: &BTreeMap<String, String>, settings: &AuditSettings, trusted: bool) -> Result<Output, Error> {
+fn output(
+    options: &BTreeMap<String, String>,
+    settings: &AuditSettings,
+    trusted: bool,
+) -> Result<Output, Error> {
     let named = options.get("file_path").or_else(|| options.get("path")).map_or("", String::as_str);
     match named {
         "" => Err(Error::invalid("audit option `file_path` is required")),
@@ -105,7 +117,9 @@ fn mode(options: &BTreeMap<String, String>) -> Result<u32, Error> {
     match u32::from_str_radix(text, 8) {
         Ok(0) => Ok(0o600),
         Ok(mode) if mode & !0o666 == 0 => Ok(mode),
-        _ => Err(Error::invalid("audit option `mode` must be octal permissions without execution, such as 0600")),
+        _ => Err(Error::invalid(
+            "audit option `mode` must be octal permissions without execution, such as 0600",
+        )),
     }
 }
 
@@ -134,7 +148,9 @@ mod tests {
 
     #[test]
     fn the_api_cannot_choose_where_to_write_nor_what_to_begin_with() {
-        for path in ["/etc/cron.d/x", "/var/log/vestal/../../../etc/x", "/var/log/vestal", "x", "/var/log/vestal2/x"] {
+        for path in
+            ["/etc/cron.d/x", "/var/log/vestal/../../../etc/x", "/var/log/vestal", "x", "/var/log/vestal2/x"]
+        {
             assert!(read(&[("file_path", path)], false).is_err(), "{path}");
             assert!(read(&[("file_path", path)], true).is_ok(), "{path}");
         }

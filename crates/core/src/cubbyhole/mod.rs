@@ -5,6 +5,8 @@
 
 mod endpoints;
 mod records;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use endpoints::endpoints;
 pub(crate) use records::{Cubbyholes, Secret};

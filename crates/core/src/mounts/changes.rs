@@ -16,7 +16,12 @@ impl Mounts {
     }
 
     /// Commits new tables and `more` in one batch.
-    pub(super) async fn store_with(&self, kept: &mut Kept, tables: Tables, more: Changes) -> Result<(), Error> {
+    pub(super) async fn store_with(
+        &self,
+        kept: &mut Kept,
+        tables: Tables,
+        more: Changes,
+    ) -> Result<(), Error> {
         let place = tables_place();
         let mut changes = Changes::new();
         changes.put(&self.view, &place, &tables)?;

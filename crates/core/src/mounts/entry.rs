@@ -75,7 +75,13 @@ pub(crate) struct MountEntry {
 }
 
 impl MountEntry {
-    pub(crate) fn new(class: Class, path: &str, kind: &str, description: &str, entropy: &dyn Entropy) -> Self {
+    pub(crate) fn new(
+        class: Class,
+        path: &str,
+        kind: &str,
+        description: &str,
+        entropy: &dyn Entropy,
+    ) -> Self {
         let prefix = if class == Class::Auth { "auth_" } else { "" };
         let handle = hex::encode(vestal_crypto::entropy::array::<4>(entropy));
         let config = MountConfig {
@@ -88,7 +94,9 @@ impl MountEntry {
             kind: kind.to_owned(),
             description: description.to_owned(),
             accessor: format!("{prefix}{kind}_{handle}"),
-            uuid: uuid::Builder::from_random_bytes(vestal_crypto::entropy::array(entropy)).into_uuid().to_string(),
+            uuid: uuid::Builder::from_random_bytes(vestal_crypto::entropy::array(entropy))
+                .into_uuid()
+                .to_string(),
             options: None,
             local: false,
             seal_wrap: false,
@@ -181,7 +189,10 @@ impl Tables {
         };
         Self {
             secret: vec![
-                MountEntry { local: true, ..secret("cubbyhole/", "cubbyhole", "per-token private secret storage") },
+                MountEntry {
+                    local: true,
+                    ..secret("cubbyhole/", "cubbyhole", "per-token private secret storage")
+                },
                 secret("identity/", "identity", "identity store"),
                 MountEntry {
                     seal_wrap: true,

@@ -7,7 +7,11 @@ use vestal_logical::{EngineKind, Error};
 type Options = BTreeMap<String, String>;
 
 /// The engine of that name that serves a mount with these options.
-pub(super) fn find<'a>(kinds: &'a [EngineKind], name: &str, options: &Options) -> Result<&'a EngineKind, Error> {
+pub(super) fn find<'a>(
+    kinds: &'a [EngineKind],
+    name: &str,
+    options: &Options,
+) -> Result<&'a EngineKind, Error> {
     let mut named = kinds.iter().filter(|kind| kind.name == name).peekable();
     if named.peek().is_none() {
         return Err(Error::invalid(format!("plugin not found in the catalog: {name}")));

@@ -44,9 +44,11 @@ fn refuse_protected(class: Class, path: &str, verb: &str) -> Result<(), Error> {
 }
 
 fn refuse_in_use(kept: &Kept, class: Class, path: &str) -> Result<(), Error> {
-    let taken = kept.tables.of(class).iter().find(|entry| {
-        entry.path.starts_with(path) || path.starts_with(&entry.path)
-    });
+    let taken = kept
+        .tables
+        .of(class)
+        .iter()
+        .find(|entry| entry.path.starts_with(path) || path.starts_with(&entry.path));
     match taken {
         Some(entry) => Err(Error::invalid(format!("path is already in use at {}", entry.full_path()))),
         None => Ok(()),
@@ -54,7 +56,8 @@ fn refuse_in_use(kept: &Kept, class: Class, path: &str) -> Result<(), Error> {
 }
 
 fn refuse_malformed(path: &str) -> Result<(), Error> {
-    let bad = |part: &str| part.is_empty() || part == "." || part == ".." || part.chars().any(char::is_control);
+    let bad =
+        |part: &str| part.is_empty() || part == "." || part == ".." || part.chars().any(char::is_control);
     if path.trim_end_matches('/').split('/').any(bad) {
         return Err(Error::invalid("`path` must be a path of non-empty segments"));
     }

@@ -9,6 +9,8 @@ mod kinds;
 mod lifecycle;
 mod purge;
 mod router;
+#[cfg(test)]
+mod tests;
 mod tune;
 
 use std::collections::VecDeque;
@@ -120,13 +122,14 @@ impl Mounts {
         self.tables.lock().await.tables.of(class).iter().find(|entry| entry.path == path).cloned()
     }
 
-    /// Effective lease times of an entry, in seconds: default and maximum.
+    /// Effective lease times of an entry, in seconds: default and maximum. The server's default gives way to a mount's
+    /// smaller maximum.
     pub(crate) fn lease_times(&self, entry: &MountEntry) -> (u64, u64) {
-        let or = |own: u64, otherwise: std::time::Duration| if own == 0 { otherwise.as_secs() } else { own };
-        (
-            or(entry.config.default_lease_ttl, self.parts.settings.default_lease),
-            or(entry.config.max_lease_ttl, self.parts.settings.max_lease),
-        )
+        let own = |seconds: u64| (seconds > 0).then_some(seconds);
+        let settings = &self.parts.settings;
+        let longest = own(entry.config.max_lease_ttl).unwrap_or(settings.max_lease.as_secs());
+        let usual = own(entry.config.default_lease_ttl).unwrap_or(settings.default_lease.as_secs().min(longest));
+        (usual, longest)
     }
 
     /// Opens what an entry describes.

@@ -46,13 +46,23 @@ pub(super) struct MountedAt {
 }
 
 impl MountedAt {
-    pub(super) fn new(point: Arc<MountPoint>, target: Target, entry: &MountEntry, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(
+        point: Arc<MountPoint>,
+        target: Target,
+        entry: &MountEntry,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let gate = Arc::new(Gate::new(clock));
         Self::with_gate(point, target, entry, gate)
     }
 
     /// The same mount described anew; calls inside stay counted.
-    pub(super) fn with_gate(point: Arc<MountPoint>, target: Target, entry: &MountEntry, gate: Arc<Gate>) -> Self {
+    pub(super) fn with_gate(
+        point: Arc<MountPoint>,
+        target: Target,
+        entry: &MountEntry,
+        gate: Arc<Gate>,
+    ) -> Self {
         let keys = |keys: &Option<Vec<String>>| keys.clone().unwrap_or_default().into();
         Self {
             point,

@@ -39,9 +39,7 @@ impl Mounts {
         let after = entry.clone();
         let (default_lease, max_lease) = self.lease_times(&after);
         if default_lease > max_lease {
-            return Err(Error::invalid(
-                "default_lease_ttl may not be greater than max_lease_ttl",
-            ));
+            return Err(Error::invalid("default_lease_ttl may not be greater than max_lease_ttl"));
         }
         if before.options == after.options {
             self.store(&mut kept, tables).await?;
@@ -104,7 +102,10 @@ pub(crate) fn checked_visibility(visibility: String) -> Result<String, Error> {
 }
 
 /// Records written with versions cannot be read without.
-fn refuse_downgrade(before: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> Result<(), Error> {
+fn refuse_downgrade(
+    before: &BTreeMap<String, String>,
+    wanted: &BTreeMap<String, String>,
+) -> Result<(), Error> {
     let version = |options: &BTreeMap<String, String>| options.get("version").cloned().unwrap_or_default();
     if version(before) == "2" && wanted.contains_key("version") && version(wanted) != "2" {
         return Err(Error::invalid("cannot downgrade mount from version 2"));

@@ -50,7 +50,9 @@ async fn run_handler(
     call: &Call,
 ) -> Result<Reply<Value>, Error> {
     let unauthenticated = place.info(active).is_some_and(|info| info.unauthenticated);
-    if unauthenticated && !place.info(active).is_some_and(|info| info.actions.contains_key(&call.operation.declared())) {
+    if unauthenticated
+        && !place.info(active).is_some_and(|info| info.actions.contains_key(&call.operation.declared()))
+    {
         // On a path that needs no token the reference does not frame this text.
         return Err(Error::new(vestal_logical::Kind::Unsupported, "unsupported operation"));
     }

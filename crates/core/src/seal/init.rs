@@ -7,9 +7,9 @@ use vestal_crypto::{Entropy, Keyring, PasswordParams, RootKey, SealKey, SecretBy
 use vestal_logical::{Clock, Error};
 use vestal_storage::{Batch, Epoch, Expect, Op, Physical, StampRule};
 
+use super::SealSettings;
 use super::key_file;
 use super::stored::{StoredKind, StoredSeal, keyring_key, seal_key};
-use super::SealSettings;
 
 /// About half a second of work for whoever guesses at a passphrase.
 const PASSPHRASE_MILLIS: u64 = 500;
@@ -58,7 +58,9 @@ fn quorum(ask: &InitAsk) -> Result<(u8, u8), Error> {
         return Err(Error::invalid("invalid seal configuration: threshold must be at least one"));
     }
     if shares > 1 && threshold == 1 {
-        return Err(Error::invalid("invalid seal configuration: threshold must be greater than one for multiple shares"));
+        return Err(Error::invalid(
+            "invalid seal configuration: threshold must be greater than one for multiple shares",
+        ));
     }
     if shares > 255 {
         return Err(Error::invalid("invalid seal configuration: shares must be less than 256"));
@@ -78,7 +80,12 @@ struct Keyed {
     text: Option<SecretString>,
 }
 
-fn make_key(settings: &SealSettings, ask: &InitAsk, entropy: &dyn Entropy, clock: &dyn Clock) -> Result<Keyed, Error> {
+fn make_key(
+    settings: &SealSettings,
+    ask: &InitAsk,
+    entropy: &dyn Entropy,
+    clock: &dyn Clock,
+) -> Result<Keyed, Error> {
     match settings {
         SealSettings::Shamir => {
             if ask.passphrase.is_some() {
@@ -133,7 +140,8 @@ impl InitPlan {
         let cluster_id = uuid::Builder::from_random_bytes(bytes).into_uuid().to_string();
         let keyring = Keyring::generate(entropy, u64::try_from(clock.now().millis()).unwrap_or(0));
         let in_hex = keyed.handed_out.iter().map(|share| SecretString::from(hex::encode(share.expose())));
-        let in_base64 = keyed.handed_out.iter().map(|share| SecretString::from(STANDARD.encode(share.expose())));
+        let in_base64 =
+            keyed.handed_out.iter().map(|share| SecretString::from(STANDARD.encode(share.expose())));
         Ok(Self {
             seal: StoredSeal::new(keyed.kind, &wrapped, cluster_id),
             keyring,

@@ -15,11 +15,15 @@ fn failure(path: &Path, what: &str, error: &std::io::Error) -> Error {
 /// Reads the key.
 pub(super) fn read(path: &Path) -> Result<SealKey, Error> {
     let mut text = String::new();
-    let mut file = OpenOptions::new().read(true).open(path).map_err(|error| failure(path, "cannot open", &error))?;
+    let mut file =
+        OpenOptions::new().read(true).open(path).map_err(|error| failure(path, "cannot open", &error))?;
     file.read_to_string(&mut text).map_err(|error| failure(path, "cannot read", &error))?;
     let text = SecretString::from(text);
     parse(&text).ok_or_else(|| {
-        Error::new(Kind::Unavailable, format!("the seal key file `{}` does not hold 64 hex digits", path.display()))
+        Error::new(
+            Kind::Unavailable,
+            format!("the seal key file `{}` does not hold 64 hex digits", path.display()),
+        )
     })
 }
 

@@ -10,8 +10,8 @@ mod stored;
 
 use std::path::PathBuf;
 
-pub(crate) use init::{InitPlan, initialize, own_key};
 pub use init::{InitAsk, InitOutcome};
+pub(crate) use init::{InitPlan, initialize, own_key};
 pub(crate) use progress::{Progress, Submitted};
 pub(crate) use stored::{StoredKind, StoredSeal, keyring_key};
 

@@ -31,10 +31,17 @@ impl Progress {
 
     /// Takes one share, or the passphrase. A share that came before counts once; at the threshold the key is put
     /// together, and if it does not open the root key everything starts over.
-    pub(crate) fn submit(&mut self, seal: &StoredSeal, key: &SecretString, nonce: String) -> Result<Submitted, Error> {
+    pub(crate) fn submit(
+        &mut self,
+        seal: &StoredSeal,
+        key: &SecretString,
+        nonce: String,
+    ) -> Result<Submitted, Error> {
         let seal_key = match &seal.kind {
             StoredKind::Passphrase { params } => params.derive(key).map_err(Error::internal)?,
-            StoredKind::File => return Err(Error::invalid("this vault unseals itself with the key in its seal file")),
+            StoredKind::File => {
+                return Err(Error::invalid("this vault unseals itself with the key in its seal file"));
+            }
             StoredKind::Shamir { threshold, shares } => {
                 self.add(decode(key)?, *shares, nonce)?;
                 if self.count() < usize::from(*threshold) {

@@ -60,7 +60,12 @@ async fn tell(active: &Active, entry: &TokenEntry, paths: &[String]) -> Result<R
     Ok(Reply::data(Value::Object(told)))
 }
 
-async fn by_token(active: &Active, call: &Call, p: &Ask, token: &SecretString) -> Result<Reply<Value>, Error> {
+async fn by_token(
+    active: &Active,
+    call: &Call,
+    p: &Ask,
+    token: &SecretString,
+) -> Result<Reply<Value>, Error> {
     let paths = p.paths()?;
     let entry = active.tokens.peek(token, call.now).await?;
     let entry = entry.ok_or_else(|| Error::invalid("invalid token"))?;
@@ -68,7 +73,8 @@ async fn by_token(active: &Active, call: &Call, p: &Ask, token: &SecretString) -
 }
 
 async fn of_token(active: &Arc<Active>, call: &Call, p: Ask) -> Result<Reply<Value>, Error> {
-    let token = p.token.clone().filter(|token| !token.is_empty()).ok_or_else(|| Error::invalid("missing token"))?;
+    let token =
+        p.token.clone().filter(|token| !token.is_empty()).ok_or_else(|| Error::invalid("missing token"))?;
     by_token(active, call, &p, &token).await
 }
 

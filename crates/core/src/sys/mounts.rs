@@ -39,7 +39,11 @@ async fn list(active: &Active, class: Class) -> Result<Reply<Map<String, Value>>
     Ok(Reply::data(shown))
 }
 
-async fn list_secret(active: &Arc<Active>, _: &Call, _: NoFields) -> Result<Reply<Map<String, Value>>, Error> {
+async fn list_secret(
+    active: &Arc<Active>,
+    _: &Call,
+    _: NoFields,
+) -> Result<Reply<Map<String, Value>>, Error> {
     list(active, Class::Secret).await
 }
 

@@ -19,7 +19,9 @@ pub(crate) fn endpoints() -> Endpoints<Active> {
         .at("policy", ALL, |e| e.read(list_old, "List the policies."))
         .at("policy/", ALL, |e| e.list(list_old, "List the policies."))
         .at("policy/{name}", ONE, |e| {
-            e.read(read_old, "Show a policy.").write(write, "Write a policy.").delete(delete, "Delete a policy.")
+            e.read(read_old, "Show a policy.")
+                .write(write, "Write a policy.")
+                .delete(delete, "Delete a policy.")
         })
         .at("policies/acl", ALL, |e| e)
         .at("policies/acl/", ALL, |e| e.list(list, "List the policies."))

@@ -12,7 +12,9 @@ use crate::active::Active;
 pub(crate) fn endpoints() -> Endpoints<Active> {
     Endpoints::new()
         .at("remount", "Moving a mount.", |e| e.write(remount, "Move a mount to another path.").sudo())
-        .at("remount/status/{migration_id}", "The status of a move.", |e| e.read(status, "Tell how a move went."))
+        .at("remount/status/{migration_id}", "The status of a move.", |e| {
+            e.read(status, "Tell how a move went.")
+        })
 }
 
 /// From where to where.

@@ -167,3 +167,6 @@ fn accessor_inside(content: &str) -> String {
 fn damaged() -> Error {
     Error::internal("a wrapped answer is no JSON")
 }
+
+#[cfg(test)]
+mod tests;

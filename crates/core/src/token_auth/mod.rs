@@ -8,6 +8,8 @@ mod lookup;
 mod policies;
 mod renew;
 mod revoke;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

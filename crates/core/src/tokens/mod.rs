@@ -17,6 +17,8 @@ mod reap;
 mod renew;
 mod revoke;
 mod store;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub(crate) use entry::{NewToken, Presented, TokenEntry};
 pub(crate) use lifetime::{Asked, Lifetime, MountTerms};

@@ -39,7 +39,8 @@ impl FileDevice {
     /// Starts the writing thread. The file is opened at the first line, and again after each failure.
     pub(in crate::audit) fn start(options: FileOptions, clock: Arc<dyn Clock>) -> Result<Self, Refused> {
         let (orders, inbox) = mpsc::channel(QUEUE);
-        let writer = Writer { options, file: None, clock: Arc::clone(&clock), synced: clock.now(), dirty: false };
+        let writer =
+            Writer { options, file: None, clock: Arc::clone(&clock), synced: clock.now(), dirty: false };
         std::thread::Builder::new()
             .name("audit".to_owned())
             .spawn(move || writer.run(inbox))
@@ -60,7 +61,9 @@ impl AuditDevice for FileDevice {
     fn append(&self, line: Vec<u8>) -> BoxFuture<'_, Result<(), Refused>> {
         Box::pin(async move {
             let (done, heard) = oneshot::channel();
-            self.orders.try_send(Order::Line(line, done)).map_err(|_| Refused("its queue is full".to_owned()))?;
+            self.orders
+                .try_send(Order::Line(line, done))
+                .map_err(|_| Refused("its queue is full".to_owned()))?;
             tokio::select! {
                 answer = heard => answer.unwrap_or_else(|_| Err(Refused("its writer has ended".to_owned()))),
                 () = self.clock.sleep_until(self.clock.now().plus(PATIENCE)) => {
@@ -170,8 +173,13 @@ fn open(path: &Path, mode: u32) -> std::io::Result<File> {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
     }
     let no_follow = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or_default();
-    let mut file =
-        OpenOptions::new().create(true).append(true).read(true).mode(mode).custom_flags(no_follow).open(path)?;
+    let mut file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .read(true)
+        .mode(mode)
+        .custom_flags(no_follow)
+        .open(path)?;
     if !file.metadata()?.is_file() {
         return Err(std::io::Error::other("it is not a regular file"));
     }

@@ -35,8 +35,14 @@ pub(super) async fn read(vault: &Arc<Vault>, call: &Call, p: Fields) -> Result<R
         query.boolean(boolean)?;
     }
     let mut codes = [0; 6];
-    let names =
-        ["activecode", "sealedcode", "uninitcode", "standbycode", "drsecondarycode", "performancestandbycode"];
+    let names = [
+        "activecode",
+        "sealedcode",
+        "uninitcode",
+        "standbycode",
+        "drsecondarycode",
+        "performancestandbycode",
+    ];
     for (code, (name, usual)) in codes.iter_mut().zip(names.into_iter().zip([200, 503, 501, 429, 472, 473])) {
         *code = query.code(name, usual)?;
     }
@@ -84,9 +90,10 @@ impl Query<'_> {
     fn boolean(&self, name: &str) -> Result<(), Error> {
         match self.text(name) {
             None
-            | Some("" | "1" | "t" | "T" | "TRUE" | "true" | "True" | "0" | "f" | "F" | "FALSE" | "false" | "False") => {
-                Ok(())
-            }
+            | Some(
+                "" | "1" | "t" | "T" | "TRUE" | "true" | "True" | "0" | "f" | "F" | "FALSE" | "false"
+                | "False",
+            ) => Ok(()),
             Some(_) => Err(Error::silent(Kind::Invalid)),
         }
     }

@@ -21,7 +21,8 @@ pub(crate) fn endpoints() -> Endpoints<Vault> {
                 .write(init::write, "Make the vault's keys and hand out their shares.")
         })
         .at("seal-status", "The state of the seal.", |e| {
-            e.unauthenticated().read(seal_status::read, "Tell whether the vault is sealed, and how far unsealing is.")
+            e.unauthenticated()
+                .read(seal_status::read, "Tell whether the vault is sealed, and how far unsealing is.")
         })
         .at("unseal", "Unsealing.", |e| {
             e.unauthenticated().write(seal_status::unseal, "Hand in one key share or the passphrase.")
@@ -31,7 +32,9 @@ pub(crate) fn endpoints() -> Endpoints<Vault> {
                 .read(health::read, "Tell the state in body and status code.")
                 .header(health::read, "Tell the state in the status code.")
         })
-        .at("leader", "Who leads.", |e| e.unauthenticated().read(leader, "Tell who leads; alone, nobody has to."))
+        .at("leader", "Who leads.", |e| {
+            e.unauthenticated().read(leader, "Tell who leads; alone, nobody has to.")
+        })
 }
 
 /// What `sys/leader` answers where there is only one node.

@@ -100,7 +100,9 @@ pub(super) async fn unseal(vault: &Arc<Vault>, _: &Call, p: Unseal) -> Result<Re
         _ if p.reset => vault.reset_unseal().await?,
         Some(key) => vault.unseal(key).await?,
         None => {
-            return Err(Error::invalid("'key' must be specified in request body as JSON, or 'reset' set to true"));
+            return Err(Error::invalid(
+                "'key' must be specified in request body as JSON, or 'reset' set to true",
+            ));
         }
     }
     Ok(Reply::plain(status(vault)))

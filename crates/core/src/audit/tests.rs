@@ -1,0 +1,167 @@
+//! Audit as an operator sees it: what is written, what is hidden, and what happens when nothing can be written.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use vestal_logical::Kind;
+
+use crate::active::{AuditSettings, Settings};
+use crate::testing::TestVault;
+use vestal_storage::testing::FaultStore;
+
+async fn vault(any_path: bool) -> TestVault {
+    let audit = AuditSettings { any_path, ..AuditSettings::default() };
+    TestVault::with(FaultStore::in_memory(), 1, Settings { audit, ..Settings::default() })
+        .await
+        .expect("opens")
+}
+
+async fn enable(vault: &TestVault, name: &str, file: &Path) {
+    let fields = json!({ "type": "file", "options": { "file_path": file.to_str().unwrap() } });
+    vault.write(&format!("sys/audit/{name}"), fields).as_root().send().await.nothing();
+}
+
+fn lines(file: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(file).expect("an audit file");
+    text.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
+}
+
+#[tokio::test]
+async fn each_request_leaves_two_lines_and_no_value_in_clear() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("deep/audit.log");
+    let vault = vault(true).await;
+    enable(&vault, "main", &file).await;
+    vault.write("sys/mounts/notes", json!({ "type": "notes" })).as_root().send().await.nothing();
+    vault.write("notes/jane", json!({ "password": "hunter2", "n": 42 })).as_root().send().await.nothing();
+    vault.read("notes/jane").as_root().send().await.data();
+    let token = vault.token(&["default"]).await;
+    vault.read("notes/jane").by(&token).send().await.failure();
+    vault.read("notes/jane").by("s.unknown-token").send().await.failure();
+
+    let text = std::fs::read_to_string(&file).unwrap();
+    for secret in ["hunter2", vault.root.as_str(), token.as_str(), "s.unknown-token"] {
+        assert!(!text.contains(secret), "a secret is in the audit file");
+    }
+    let lines = lines(&file);
+    let of = |kind: &str, path: &str| -> Vec<Value> {
+        lines.iter().filter(|l| l["type"] == kind && l["request"]["path"] == path).cloned().collect()
+    };
+    let (asked, answered) = (of("request", "notes/jane"), of("response", "notes/jane"));
+    assert_eq!((asked.len(), answered.len()), (4, 4));
+    assert_eq!(asked[0]["request"]["operation"], "create");
+    assert_eq!(asked[0]["request"]["data"]["n"], 42);
+    assert_eq!(asked[0]["request"]["mount_type"], "notes");
+    let hash =
+        vault.write("sys/audit-hash/main", json!({ "input": "hunter2" })).as_root().send().await.data();
+    assert_eq!(asked[0]["request"]["data"]["password"], hash["hash"]);
+    assert_eq!(answered[1]["response"]["data"]["password"], hash["hash"]);
+    assert_eq!(asked[1]["auth"]["policy_results"]["granting_policies"][0]["name"], "root");
+    assert_eq!(
+        (&asked[2]["error"], &asked[2]["auth"]["policy_results"]["allowed"]),
+        (&json!("permission denied"), &json!(false))
+    );
+    assert_eq!(asked[3]["auth"], json!({ "token_type": "default" }));
+}
+
+#[tokio::test]
+async fn when_no_device_takes_a_line_nothing_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("audit.log");
+    let vault = vault(true).await;
+    vault.write("sys/mounts/notes", json!({ "type": "notes" })).as_root().send().await.nothing();
+    enable(&vault, "main", &file).await;
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    vault.active.audit.reopen().await;
+    let told = vault.write("notes/x", json!({ "k": "v" })).as_root().send().await;
+    assert_eq!(told.failure(), (Kind::Internal, "1 error occurred:\n\t* internal error\n\n".to_owned()));
+    std::fs::remove_dir(&file).unwrap();
+    vault.read("notes/x").as_root().send().await.nothing();
+    assert_eq!(lines(&file).len(), 2, "the device heals by itself, and the refused write left nothing");
+}
+
+#[tokio::test]
+async fn one_device_that_takes_the_line_is_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = vault(true).await;
+    enable(&vault, "bad", &folder.path().join("bad/x")).await;
+    enable(&vault, "good", &folder.path().join("good/x")).await;
+    std::fs::remove_dir_all(folder.path().join("bad")).unwrap();
+    std::fs::write(folder.path().join("bad"), "not a folder").unwrap();
+    vault.active.audit.reopen().await;
+    assert!(vault.read("sys/mounts").as_root().send().await.is_ok());
+}
+
+#[tokio::test]
+async fn devices_are_listed_kept_and_disabled() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a");
+    let vault = vault(true).await;
+    enable(&vault, "main", &file).await;
+    let again = json!({ "type": "file", "options": { "file_path": "discard" } });
+    assert_eq!(
+        vault.write("sys/audit/main", again).as_root().send().await.failure().1,
+        "path already in use"
+    );
+    let unknown = vault.write("sys/audit/x", json!({ "type": "carrier-pigeon" })).as_root().send().await;
+    assert!(unknown.failure().1.starts_with("unknown audit device type"));
+    assert_eq!(vault.read("sys/audit").as_root().send().await.data()["main/"]["type"], "file");
+    let after = lines(&file).len();
+    vault.active.close(vestal_logical::Timestamp::MAX).await;
+    let settings = Settings {
+        audit: AuditSettings { any_path: true, ..AuditSettings::default() },
+        ..Settings::default()
+    };
+    let again = TestVault::with(vault.store.clone(), 2, settings).await.unwrap();
+    again.read("sys/mounts").as_root().send().await.data();
+    assert_eq!(lines(&file).len(), after + 2, "it records after unsealing");
+    again.delete("sys/audit/main").as_root().send().await.nothing();
+    let before = lines(&file).len();
+    again.read("sys/mounts").as_root().send().await.data();
+    assert_eq!(lines(&file).len(), before);
+    again.delete("sys/audit/none").as_root().send().await.nothing();
+}
+
+/// CVE-2025-6000: whoever may enable devices could write programs and have them run.
+#[tokio::test]
+async fn the_api_chooses_no_file_outside_the_audit_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = vault(false).await;
+    let outside =
+        json!({ "type": "file", "options": { "file_path": folder.path().join("x").to_str().unwrap() } });
+    let (kind, text) = vault.write("sys/audit/x", outside).as_root().send().await.failure();
+    assert_eq!(kind, Kind::Invalid);
+    assert!(text.contains("unsafe_allow_api_audit_creation") && text.contains("stanza"), "{text}");
+    assert!(!folder.path().join("x").exists());
+}
+
+#[tokio::test]
+async fn a_symbolic_link_is_not_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(folder.path().join("target"), folder.path().join("link")).unwrap();
+    let vault = vault(true).await;
+    let fields =
+        json!({ "type": "file", "options": { "file_path": folder.path().join("link").to_str().unwrap() } });
+    assert_eq!(vault.write("sys/audit/x", fields).as_root().send().await.failure().0, Kind::Invalid);
+    assert!(!folder.path().join("target").exists());
+}
+
+#[tokio::test]
+async fn a_token_whose_making_could_not_be_recorded_is_dead() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("audit.log");
+    let vault = vault(true).await;
+    enable(&vault, "main", &file).await;
+    let living =
+        vault.list("auth/token/accessors/").as_root().send().await.data()["keys"].as_array().unwrap().len();
+    // The request's line fits, the response's does not: the file becomes a folder between them, as far as a test can
+    // arrange it, by refusing everything after the next line.
+    vault.active.audit.refuse_after(1);
+    let told = vault.write("auth/token/create", json!({ "policies": ["default"] })).as_root().send().await;
+    assert_eq!(told.failure().0, Kind::Internal);
+    vault.active.audit.refuse_after(usize::MAX);
+    let after =
+        vault.list("auth/token/accessors/").as_root().send().await.data()["keys"].as_array().unwrap().len();
+    assert_eq!(after, living);
+}

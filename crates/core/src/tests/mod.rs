@@ -1,0 +1,4 @@
+//! The vault through its life: made, sealed, unsealed, asked in every state.
+
+mod seal;
+mod status;

@@ -1,0 +1,213 @@
+//! Initialising, unsealing and sealing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use vestal_crypto::{OsEntropy, SecretString};
+use vestal_logical::{Answer, Error, Kind, Operation, Request, SystemClock};
+use vestal_storage::testing::FaultStore;
+
+use crate::testing::NoNetwork;
+use crate::{InitAsk, InitOutcome, Parts, SealSettings, Settings, Vault};
+
+pub(super) async fn vault_with(store: Arc<FaultStore>, seal: SealSettings) -> Arc<Vault> {
+    let parts = Parts {
+        physical: store,
+        // Deriving a key from a passphrase is measured, so time has to pass.
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(OsEntropy),
+        http: Arc::new(NoNetwork),
+        kinds: Vec::new(),
+        settings: Settings { seal, ..Settings::default() },
+    };
+    Vault::open(parts).await.expect("a memory store does not fail")
+}
+
+pub(super) async fn vault() -> Arc<Vault> {
+    vault_with(FaultStore::in_memory(), SealSettings::Shamir).await
+}
+
+/// One request, its answer as JSON or its failure.
+pub(super) async fn ask(
+    vault: &Arc<Vault>,
+    operation: Operation,
+    path: &str,
+    data: Value,
+    token: &str,
+) -> Result<Value, Error> {
+    let now = vault.clock().now();
+    let request = Request {
+        id: vault.request_id(),
+        operation,
+        path: path.to_owned(),
+        data: data.as_object().cloned().unwrap_or_default(),
+        token: (!token.is_empty()).then(|| SecretString::from(token)),
+        wrap: None,
+        peer: None,
+        headers: Vec::new(),
+        now,
+        deadline: now.plus(Duration::from_secs(90)),
+    };
+    match vault.handle(request).await.result? {
+        Answer::Open(reply) => Ok(reply.body_json()),
+        other => panic!("not an open answer: {other:?}"),
+    }
+}
+
+async fn init(vault: &Arc<Vault>, shares: u64, threshold: u64) -> Result<InitOutcome, Error> {
+    vault.initialize(InitAsk { shares, threshold, passphrase: None }).await
+}
+
+async fn unseal(vault: &Arc<Vault>, key: &SecretString) -> Result<Value, Error> {
+    ask(vault, Operation::Update, "sys/unseal", json!({ "key": key.expose() }), "").await
+}
+
+#[tokio::test]
+async fn shares_open_the_vault_in_any_order_and_any_spelling() {
+    let vault = vault().await;
+    let made = init(&vault, 5, 3).await.unwrap();
+    assert_eq!(made.keys.len(), 5);
+    let first = unseal(&vault, &made.keys[4]).await.unwrap();
+    assert_eq!(
+        (&first["progress"], &first["sealed"], &first["t"], &first["n"]),
+        (&json!(1), &json!(true), &json!(3), &json!(5))
+    );
+    assert_ne!(first["nonce"], "");
+    let again = unseal(&vault, &made.keys_base64[4]).await.unwrap();
+    assert_eq!(again["progress"], 1, "a share counts once");
+    unseal(&vault, &made.keys_base64[0]).await.unwrap();
+    let open = unseal(&vault, &made.keys[2]).await.unwrap();
+    assert_eq!((&open["sealed"], &open["progress"], &open["nonce"]), (&json!(false), &json!(0), &json!("")));
+    assert!(open.get("cluster_id").is_some());
+    let status = unseal(&vault, &made.keys[1]).await.unwrap();
+    assert_eq!(status["sealed"], false, "unsealing what is unsealed answers the status");
+    let root = made.root_token.expose();
+    let me = ask(&vault, Operation::Read, "auth/token/lookup-self", Value::Null, root).await.unwrap();
+    assert_eq!(
+        (&me["path"], &me["display_name"], &me["orphan"]),
+        (&json!("auth/token/root"), &json!("root"), &json!(true))
+    );
+}
+
+#[tokio::test]
+async fn wrong_shares_start_over() {
+    let (mine, other) = (vault().await, vault().await);
+    let made = init(&mine, 3, 2).await.unwrap();
+    let strange = init(&other, 3, 2).await.unwrap();
+    unseal(&mine, &made.keys[0]).await.unwrap();
+    let error = unseal(&mine, &strange.keys[1]).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Invalid);
+    let status = ask(&mine, Operation::Read, "sys/seal-status", Value::Null, "").await.unwrap();
+    assert_eq!((&status["progress"], &status["nonce"]), (&json!(0), &json!("")));
+    for bad in ["", "hunter2!", "00", "AAAA"] {
+        let error = unseal(&mine, &SecretString::from(bad)).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Invalid);
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+    unseal(&mine, &made.keys[0]).await.unwrap();
+    let reset = ask(&mine, Operation::Update, "sys/unseal", json!({ "reset": true }), "").await.unwrap();
+    assert_eq!(reset["progress"], 0);
+    unseal(&mine, &made.keys[2]).await.unwrap();
+    assert_eq!(unseal(&mine, &made.keys[0]).await.unwrap()["sealed"], false);
+    let error = ask(&mine, Operation::Update, "sys/unseal", json!({ "reset": true }), "").await.unwrap_err();
+    assert_eq!(error.to_string(), "vault is unsealed");
+}
+
+#[tokio::test]
+async fn two_who_hand_in_shares_at_once_both_count() {
+    for _ in 0..20 {
+        let vault = vault().await;
+        let made = init(&vault, 2, 2).await.unwrap();
+        let (a, b) = tokio::join!(unseal(&vault, &made.keys[0]), unseal(&vault, &made.keys[1]));
+        let open = [a.unwrap(), b.unwrap()].iter().filter(|status| status["sealed"] == false).count();
+        assert_eq!(open, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_vault_is_made_once_with_numbers_that_make_sense() {
+    let vault = vault().await;
+    for (shares, threshold) in [(0, 1), (1, 0), (2, 1), (3, 4), (256, 3)] {
+        assert_eq!(
+            init(&vault, shares, threshold).await.unwrap_err().kind(),
+            Kind::Invalid,
+            "{shares} {threshold}"
+        );
+    }
+    let body = json!({ "secret_shares": 1, "secret_threshold": 1, "pgp_keys": ["x"] });
+    let error = ask(&vault, Operation::Update, "sys/init", body, "").await.unwrap_err();
+    assert!(error.to_string().contains("pgp_keys"));
+    let (a, b) = tokio::join!(init(&vault, 1, 1), init(&vault, 1, 1));
+    assert_eq!(usize::from(a.is_ok()) + usize::from(b.is_ok()), 1);
+    assert_eq!(init(&vault, 1, 1).await.unwrap_err().to_string(), "Vault is already initialized");
+}
+
+#[tokio::test]
+async fn one_share_is_the_key_itself() {
+    let vault = vault().await;
+    let made = init(&vault, 1, 1).await.unwrap();
+    assert_eq!(made.keys[0].expose().len(), 64);
+    assert_eq!(unseal(&vault, &made.keys[0]).await.unwrap()["sealed"], false);
+}
+
+#[tokio::test]
+async fn sealing_needs_the_right_and_takes_everything_away() {
+    let vault = vault().await;
+    let made = init(&vault, 1, 1).await.unwrap();
+    unseal(&vault, &made.keys[0]).await.unwrap();
+    let root = made.root_token.expose().to_owned();
+    let fields = json!({ "policies": ["default"] });
+    ask(&vault, Operation::Update, "auth/token/create", fields, &root).await.unwrap();
+    let denied = ask(&vault, Operation::Update, "sys/seal", Value::Null, "s.nobody").await.unwrap_err();
+    assert_eq!(denied.kind(), Kind::Denied);
+    let read = ask(&vault, Operation::Read, "sys/seal", Value::Null, &root).await.unwrap_err();
+    assert_eq!(read.kind(), Kind::Unsupported);
+    ask(&vault, Operation::Update, "sys/seal", Value::Null, &root).await.unwrap();
+    let error = ask(&vault, Operation::Read, "auth/token/lookup-self", Value::Null, &root).await.unwrap_err();
+    assert_eq!((error.kind(), error.to_string()), (Kind::Sealed, "Vault is sealed".to_owned()));
+    ask(&vault, Operation::Update, "sys/seal", Value::Null, "")
+        .await
+        .expect("sealing what is sealed is done");
+    unseal(&vault, &made.keys[0]).await.unwrap();
+    ask(&vault, Operation::Read, "auth/token/lookup-self", Value::Null, &root)
+        .await
+        .expect("the token survives");
+}
+
+#[tokio::test]
+async fn a_passphrase_opens_what_it_sealed() {
+    let store = FaultStore::in_memory();
+    let vault = vault_with(store.clone(), SealSettings::Passphrase).await;
+    let short = InitAsk { shares: 0, threshold: 0, passphrase: Some(SecretString::from("short")) };
+    assert!(vault.initialize(short).await.unwrap_err().to_string().contains("passphrase"));
+    let ask_for = InitAsk { shares: 0, threshold: 0, passphrase: Some(SecretString::from("correct horse")) };
+    let made = vault.initialize(ask_for).await.unwrap();
+    assert!(made.keys.is_empty(), "what the operator chose is not shown again");
+    let status = ask(&vault, Operation::Read, "sys/seal-status", Value::Null, "").await.unwrap();
+    assert_eq!((&status["type"], &status["t"], &status["n"]), (&json!("passphrase"), &json!(1), &json!(1)));
+    assert!(unseal(&vault, &SecretString::from("wrong horse")).await.is_err());
+    assert_eq!(unseal(&vault, &SecretString::from("correct horse")).await.unwrap()["sealed"], false);
+}
+
+#[tokio::test]
+async fn a_key_file_opens_the_vault_without_anybody() {
+    let folder = tempfile::tempdir().unwrap();
+    let seal = SealSettings::File { path: folder.path().join("seal.key") };
+    let store = FaultStore::in_memory();
+    let vault = vault_with(store.clone(), seal.clone()).await;
+    let made = init(&vault, 0, 0).await.unwrap();
+    assert!(made.keys.is_empty());
+    let status = ask(&vault, Operation::Read, "sys/seal-status", Value::Null, "").await.unwrap();
+    assert_eq!((&status["sealed"], &status["type"]), (&json!(false), &json!("file")));
+    vault.seal().await;
+    let again = vault_with(store.clone(), seal.clone()).await;
+    again.unseal_itself().await.unwrap();
+    ask(&again, Operation::Read, "auth/token/lookup-self", Value::Null, made.root_token.expose())
+        .await
+        .unwrap();
+    again.seal().await;
+    std::fs::write(folder.path().join("seal.key"), "00".repeat(32)).unwrap();
+    let wrong = vault_with(store, seal).await;
+    assert!(wrong.unseal_itself().await.unwrap_err().to_string().contains("does not open this vault"));
+}

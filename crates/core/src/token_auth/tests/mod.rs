@@ -1,0 +1,6 @@
+//! The endpoints against the rows of `vault-api.md` §2.3 and §3.1, as a running OpenBao 2.7.2 answers them.
+
+mod create;
+mod lifetimes;
+mod lookup;
+mod revoke;
