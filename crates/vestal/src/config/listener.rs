@@ -34,7 +34,7 @@ impl Listener {
         let tls = self.tls.clone().map(|(certificate, key, only_13)| TlsFiles {
             certificate,
             key,
-            min_version: if only_13 { MinTls::Tls13 } else { MinTls::Tls12 },
+            min_version: if only_13 { MinTls::V13 } else { MinTls::V12 },
         });
         ListenerOptions { address: self.address, tls, limits: self.limits }
     }

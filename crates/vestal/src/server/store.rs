@@ -12,14 +12,17 @@ pub(super) async fn open(storage: &Storage) -> anyhow::Result<Arc<dyn Physical>>
     match storage {
         Storage::Memory => Ok(Arc::new(MemoryStore::new())),
         Storage::Sled { path, cache, soft_limit } => {
-            let mut options = SledOptions::at(path);
+            let mut options = SledOptions::new(path);
             if let Some(cache) = cache {
                 options.cache_bytes = *cache;
             }
             options.soft_limit = soft_limit.or(options.soft_limit);
             let shown = path.display().to_string();
-            let store = tokio::task::spawn_blocking(move || SledStore::open(options)).await?;
-            Ok(Arc::new(store.with_context(|| format!("cannot open the store at `{shown}`"))?))
+            let store = tokio::task::spawn_blocking(move || SledStore::open(&options)).await?;
+            let store = store.with_context(|| format!("cannot open the store at `{shown}`"))?;
+            let facts = store.facts();
+            tracing::info!(records = facts.records, opened_in = ?facts.opened_in, rebuilt = facts.rebuilt.is_some(), "store is open");
+            Ok(Arc::new(store))
         }
     }
 }
