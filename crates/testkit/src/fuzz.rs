@@ -96,13 +96,17 @@ pub fn record(bytes: &[u8]) {
 /// Storage keys read back from a disk. Whatever is accepted is encoded in one way only.
 pub fn key(bytes: &[u8]) {
     if let Some(key) = Key::decode(bytes) {
-        let again = key.segments().unwrap_or_default().iter().fold(Key::root(), |key, segment| key.with(segment));
+        let again =
+            key.segments().unwrap_or_default().iter().fold(Key::root(), |key, segment| key.with(segment));
         assert_eq!(again, key);
     }
 }
 
-/// What a token endpoint answers: content type in the first line, body behind it.
+/// What a token endpoint answers, well or ill: content type in the first line, body behind it.
 pub fn provider_answer(bytes: &[u8]) {
     let (content_type, body) = two(bytes);
-    vestal_oauth_engine::read_token_answer(&String::from_utf8_lossy(content_type), body);
+    for status in [200, 400, 401, 500] {
+        let token = vestal_oauth_engine::read_any_token_answer(status, content_type, body);
+        assert!(!token || status == 200, "a token came out of a refusal");
+    }
 }

@@ -9,7 +9,9 @@ fn every_parser_survives_its_corpus() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
     for (name, target) in TARGETS {
         let mut inputs = 0;
-        for entry in std::fs::read_dir(corpus.join(name)).unwrap_or_else(|_| panic!("fuzz/corpus/{name} is missing")) {
+        for entry in
+            std::fs::read_dir(corpus.join(name)).unwrap_or_else(|_| panic!("fuzz/corpus/{name} is missing"))
+        {
             let path = entry.expect("an entry").path();
             let bytes = std::fs::read(&path).expect("an input");
             target(&bytes);
