@@ -32,8 +32,9 @@ const CONTROL: JsonFault = JsonFault::Malformed("invalid control character in st
 const TOO_MANY_STRINGS: JsonFault = JsonFault::Complex("exceeded maximum number of strings");
 const TOO_MUCH_MEMORY: JsonFault = JsonFault::Complex("exceeded maximum estimated memory limits");
 
-/// What a value costs beside its text: its own size, twice over for the growth of the array that holds it.
-const VALUE_COST: usize = 64;
+/// What a value costs beside its text: its own size, twice over for the growth of the array that holds it, and the
+/// work and small allocations that it brings.
+const VALUE_COST: usize = 128;
 /// Longer numbers, and those with an exponent, are tried for being out of a float's range.
 const PLAIN_NUMBER: usize = 300;
 

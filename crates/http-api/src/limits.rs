@@ -45,6 +45,21 @@ pub struct JsonLimits {
     pub memory: usize,
 }
 
+impl Limits {
+    /// Within what semaphores and protocols can count; a configured nought means the least.
+    pub(crate) fn usable(self) -> Self {
+        const MOST: usize = u32::MAX as usize;
+        Self {
+            connections: self.connections.clamp(1, MOST),
+            header_bytes: self.header_bytes.clamp(8 << 10, MOST),
+            body_bytes: self.body_bytes.min(MOST),
+            buffered_bytes: self.buffered_bytes.min(MOST),
+            streams: self.streams.max(1),
+            ..self
+        }
+    }
+}
+
 impl Default for JsonLimits {
     fn default() -> Self {
         Self { depth: 120, strings: 1000, memory: (32 << 20) + (512 << 10) }

@@ -27,8 +27,6 @@ use crate::tls::TlsFiles;
 const HANDSHAKE: u8 = 0x16;
 /// How long to wait when the machine refuses a connection (too many open files).
 const REST: Duration = Duration::from_millis(100);
-/// hyper's least.
-const LEAST_HEADER_BYTES: usize = 8192;
 
 /// Where and how to listen.
 #[derive(Debug, Clone)]
@@ -169,7 +167,7 @@ fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
-        .max_buf_size(limits.header_bytes.max(LEAST_HEADER_BYTES))
+        .max_buf_size(limits.header_bytes)
         // The clock is the kernel's: see `patience`.
         .header_read_timeout(None);
     if limits.header_count != 100 {

@@ -63,6 +63,7 @@ impl Server {
         let mut certificates = Vec::new();
         let mut doors = Vec::new();
         for ListenerOptions { address, tls, limits } in listeners {
+            let limits = limits.usable();
             let tls = match tls {
                 None => None,
                 Some(files) => {

@@ -236,6 +236,21 @@ async fn several_addresses_are_served() {
     assert_eq!(kernel.take_seen().len(), 2);
 }
 
+#[tokio::test]
+async fn bounds_that_cannot_be_counted_are_brought_within_reach() {
+    for (connections, bytes) in [(0, 1), (usize::MAX, usize::MAX)] {
+        let limits = Limits {
+            connections,
+            header_bytes: bytes,
+            body_bytes: bytes,
+            buffered_bytes: bytes,
+            ..Limits::default()
+        };
+        let running = start(FakeKernel::obliging(), limits);
+        assert_eq!(ask(running.address, "GET", "/v1/kv/a", "", "").await.status, 200);
+    }
+}
+
 #[derive(Clone, Default)]
 struct Sink(Arc<Mutex<Vec<u8>>>);
 

@@ -134,10 +134,10 @@ fn limits_hold_while_reading() {
         ("keys + 1", same(1001), Some(strings)),
         ("keys before the type is known", format!("[{}]", vec!["\"x\""; 2000].join(",")), Some(strings)),
         ("a long key", format!("{{\"{}\":1}}", "k".repeat(1 << 20)), None),
-        ("numbers", numbers(500_000), None),
-        ("more numbers", numbers(600_000), Some(memory)),
-        ("empty objects", format!("{{\"a\":[{}]}}", vec!["{}"; 600_000].join(",")), Some(memory)),
-        ("empty arrays in arrays", format!("{{\"a\":[{}]}}", vec!["[[]]"; 200_000].join(",")), Some(memory)),
+        ("numbers", numbers(250_000), None),
+        ("more numbers", numbers(300_000), Some(memory)),
+        ("empty objects", format!("{{\"a\":[{}]}}", vec!["{}"; 300_000].join(",")), Some(memory)),
+        ("empty arrays in arrays", format!("{{\"a\":[{}]}}", vec!["[[]]"; 100_000].join(",")), Some(memory)),
     ];
     for (name, body, fault) in table {
         let outcome = object(body.as_bytes(), &JsonLimits::default()).err().map(|fault| fault.to_string());
