@@ -134,6 +134,7 @@ impl Ask<'_> {
         self
     }
 
+    #[expect(clippy::wrong_self_convention, reason = "a request in the making is consumed at each step")]
     pub(crate) fn as_root(self) -> Self {
         let root = self.vault.root.clone();
         self.by(&root)

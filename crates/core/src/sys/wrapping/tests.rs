@@ -12,14 +12,13 @@ use crate::tokens::tests::left_behind;
 
 const NOT_VALID: &str = "wrapping token is not valid or does not exist";
 
+/// With a number whose text matters.
+fn content() -> Value {
+    serde_json::from_str(r#"{"a":"b","n":1.50}"#).expect("JSON")
+}
+
 async fn wrapped(vault: &TestVault) -> String {
-    vault
-        .write("sys/wrapping/wrap", json!({ "a": "b", "n": 1.50 }))
-        .as_root()
-        .wrapped(60)
-        .send()
-        .await
-        .token()
+    vault.write("sys/wrapping/wrap", content()).as_root().wrapped(60).send().await.token()
 }
 
 async fn unwrap(vault: &TestVault, by: &str, token: &str) -> Result<Value, (Kind, String)> {
@@ -42,8 +41,7 @@ async fn a_wrapped_answer_is_kept_whole_and_given_once() {
         "creation_time": "2027-01-15T08:00:00Z", "creation_path": "auth/token/accessors/",
     });
     assert_eq!(info, expected);
-    let told =
-        vault.write("sys/wrapping/wrap", json!({ "a": "b", "n": 1.50 })).as_root().wrapped(60).send().await;
+    let told = vault.write("sys/wrapping/wrap", content()).as_root().wrapped(60).send().await;
     let token = told.token();
     let envelope = unwrap(&vault, &vault.root, &token).await.expect("unwrapped");
     let keys: Vec<&str> = envelope.as_object().expect("an object").keys().map(String::as_str).collect();
@@ -213,10 +211,6 @@ async fn a_wrapped_token_is_told_by_its_accessor() {
     assert_eq!(envelope["data"], Value::Null);
     assert_eq!(envelope["warnings"], json!(["Policy \"p\" does not exist"]));
     let inside = envelope["auth"]["client_token"].as_str().expect("a token");
-    assert!(
-        vault.read("auth/token/lookup-self").by(inside).send().await.failure().0 == Kind::Denied,
-        "no default"
-    );
     assert!(vault.write("auth/token/lookup", json!({ "token": inside })).as_root().send().await.is_ok());
 }
 

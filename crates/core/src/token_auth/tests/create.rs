@@ -3,6 +3,9 @@ use vestal_logical::Kind;
 
 use crate::testing::TestVault;
 
+/// Endpoint, caller, request, and the policies or the refusal.
+type Case<'a> = (&'a str, &'a str, Value, Result<&'a [&'a str], &'a str>);
+
 /// A vault with a caller who may make tokens, and one who has `sudo` there.
 async fn vault() -> (TestVault, String, String) {
     let vault = TestVault::active().await;
@@ -33,7 +36,7 @@ async fn a_service_token_looks_like_one_and_is_nowhere_in_the_store() {
     let all =
         stored.page(&vestal_storage::Key::root(), vestal_storage::Seek::Start, 10_000).await.expect("read");
     for (key, record) in all {
-        for secret in [token.as_bytes(), token[2..].as_bytes(), accessor.as_bytes()] {
+        for secret in [token.as_bytes(), &token.as_bytes()[2..], accessor.as_bytes()] {
             let has = |bytes: &[u8]| bytes.windows(secret.len()).any(|window| window == secret);
             assert!(!has(key.as_bytes()) && !has(record.sealed.as_bytes()), "{key:?} gives it away");
         }
@@ -44,7 +47,7 @@ async fn a_service_token_looks_like_one_and_is_nowhere_in_the_store() {
 async fn policies_are_canonical_and_bounded_by_what_the_caller_has() {
     let (vault, maker, sudoer) = vault().await;
     let root = vault.root.clone();
-    let cases: [(&str, &str, Value, Result<&[&str], &str>); 21] = [
+    let cases: [Case<'_>; 21] = [
         (
             "create",
             &root,
@@ -92,16 +95,20 @@ async fn policies_are_canonical_and_bounded_by_what_the_caller_has() {
         ),
         ("create", &maker, json!({ "policies": ["MAKER"], "ttl": "2h" }), Ok(&["default", "maker"])),
     ];
-    for (endpoint, token, asked, expected) in cases {
-        let told = vault.write(&format!("auth/token/{endpoint}"), asked.clone()).by(token).send().await;
-        match expected {
-            Ok(policies) => {
-                assert_eq!(told.auth().policies, policies, "{asked}");
-                assert_eq!(told.auth().token_policies, policies, "{asked}");
-                assert_eq!(told.auth().orphan, endpoint == "create-orphan", "{asked}");
-            }
-            Err(text) => assert_eq!(told.failure(), (Kind::Invalid, text.to_owned()), "{asked}"),
+    for case in cases {
+        holds(&vault, case).await;
+    }
+}
+
+async fn holds(vault: &TestVault, (endpoint, token, asked, expected): Case<'_>) {
+    let told = vault.write(&format!("auth/token/{endpoint}"), asked.clone()).by(token).send().await;
+    match expected {
+        Ok(policies) => {
+            assert_eq!(told.auth().policies, policies, "{asked}");
+            assert_eq!(told.auth().token_policies, policies, "{asked}");
+            assert_eq!(told.auth().orphan, endpoint == "create-orphan", "{asked}");
         }
+        Err(text) => assert_eq!(told.failure(), (Kind::Invalid, text.to_owned()), "{asked}"),
     }
 }
 

@@ -24,7 +24,7 @@ async fn family() -> Family {
     let child = make("create", &parent).await;
     let grandchild = make("create", &child).await;
     let orphan = make("create-orphan", &parent).await;
-    Family { parent, child, grandchild, orphan, vault }
+    Family { vault, parent, child, grandchild, orphan }
 }
 
 impl Family {

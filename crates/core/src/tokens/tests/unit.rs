@@ -49,7 +49,7 @@ async fn what_was_read_before_a_change_is_not_kept_after_it() {
     let cache = EntryCache::new(prefix);
     cache.fill(&entry.id, Seq(5), found.clone());
     assert!(cache.get(&entry.id).is_some());
-    cache.committed(Seq(7), &[key.clone()]);
+    cache.committed(Seq(7), std::slice::from_ref(&key));
     assert!(cache.get(&entry.id).is_none());
     cache.fill(&entry.id, Seq(6), found.clone());
     assert!(cache.get(&entry.id).is_none(), "read before commit 7");
