@@ -88,7 +88,7 @@ pub fn record(bytes: &[u8]) {
     let keyring = Keyring::generate(&entropy, 0);
     let sealed = Sealed::read_back(bytes.to_vec());
     assert!(keyring.open(b"place", &sealed).is_err(), "a record of strangers opened");
-    drop(sealed.clear_header());
+    let _ = sealed.clear_header();
     assert!(Keyring::unwrap(&RootKey::generate(&entropy), &sealed).is_err());
     assert!(RootKey::unwrap(&SealKey::generate(&entropy), &sealed).is_err());
 }
