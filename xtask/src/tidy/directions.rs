@@ -73,7 +73,8 @@ const ROOMS: &[Room] = &[
     },
     Room {
         package: "vestal-client",
-        may_use: &["vestal-logical"],
+        // Of crypto only the secret types.
+        may_use: &["vestal-logical", "vestal-crypto"],
         tests_may_use: &[],
         home_of: &["reqwest"],
     },
