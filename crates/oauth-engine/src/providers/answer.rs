@@ -126,5 +126,23 @@ fn seconds(text: &str) -> Life {
     }
 }
 
+/// Reads any bytes as the answer of a token endpoint would be read, a failure included, and says whether there was a
+/// token. For fuzzing: it must neither panic nor grow beyond its input.
+#[must_use]
+pub fn fuzzed(status: u16, content_type: &[u8], body: &[u8]) -> bool {
+    let mut headers = http::HeaderMap::new();
+    if let Ok(value) = http::HeaderValue::from_bytes(content_type) {
+        headers.insert(http::header::CONTENT_TYPE, value);
+    }
+    let response = OutboundResponse { status, headers, body: vestal_crypto::SecretBytes::new(body) };
+    if (200..300).contains(&status) {
+        return read(&response).is_ok();
+    }
+    let presented = SecretString::from("presented");
+    let failure = super::refusal::judge(&response, &[&presented], vestal_logical::Timestamp::default());
+    debug_assert!(failure.error.to_string().len() < 8192, "texts are cut");
+    false
+}
+
 #[cfg(test)]
 mod tests;

@@ -74,7 +74,7 @@ pub(crate) fn judge(response: &OutboundResponse, presented: &[&SecretString], no
         Ok(Value::Object(members)) => members,
         _ => Map::new(),
     };
-    let code = member(&members, "error", CODE_LIMIT, presented);
+    let code = code(&members, presented);
     let told = code.as_ref().filter(|_| matches!(status, 400 | 401 | 403));
     let text = match told {
         Some(code) => rejection(code, &members, presented),
@@ -105,6 +105,18 @@ fn rejection(code: &str, members: &Map<String, Value>, presented: &[&SecretStrin
         text.push(')');
     }
     text
+}
+
+/// The error code. One that is a plain word is taken as it is, even if someone's secret is part of it.
+fn code(members: &Map<String, Value>, presented: &[&SecretString]) -> Option<String> {
+    let given = members.get("error")?.as_str()?;
+    let plain =
+        given.len() <= CODE_LIMIT && given.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    if plain {
+        Some(given.to_owned()).filter(|code| !code.is_empty())
+    } else {
+        member(members, "error", CODE_LIMIT, presented)
+    }
 }
 
 fn member(
@@ -244,6 +256,16 @@ mod tests {
         let long =
             format!(r#"{{"error":"{}","error_description":"{}"}}"#, "e".repeat(5000), "d".repeat(100_000));
         assert!(error(400, &long).to_string().len() < 600);
+    }
+
+    #[test]
+    fn an_error_code_is_known_whatever_was_presented() {
+        let body = r#"{"error":"invalid_grant","error_description":"this one is invalid"}"#;
+        let found = judge(&answer(400, body), &[&SecretString::from("invalid")], NOW).error;
+        assert_eq!(
+            found,
+            rejected("server rejected request: invalid_grant: this one is [redacted]", "invalid_grant")
+        );
     }
 
     #[test]
