@@ -39,10 +39,10 @@ impl TokenStore {
         loop {
             // While working, every new end counts as earlier: what is missed by the look below still wakes us.
             self.armed.store(i64::MAX, Ordering::SeqCst);
-            let next = match self.reap().await {
+            let next = match self.tidy().await {
                 Ok(next) => next.unwrap_or(Timestamp::MAX),
                 Err(error) => {
-                    tracing::error!(%error, "expired tokens could not be removed; they are refused all the same");
+                    tracing::error!(%error, "dead tokens could not be removed; they are refused all the same");
                     self.clock.now().plus(PAUSE)
                 }
             };
@@ -52,6 +52,18 @@ impl TokenStore {
                 () = self.nudge.notified() => {}
             }
         }
+    }
+
+    /// Finishes revocations that failed on the way, then removes what is over.
+    async fn tidy(&self) -> Result<Option<Timestamp>, Error> {
+        if self.unfinished.swap(false, Ordering::SeqCst) {
+            let resumed = self.resume_revocations().await;
+            if resumed.is_err() {
+                self.unfinished.store(true, Ordering::SeqCst);
+            }
+            resumed?;
+        }
+        self.reap().await
     }
 
     /// Removes all that is over, and answers when the next one is.

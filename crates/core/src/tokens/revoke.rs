@@ -5,6 +5,7 @@
 //! children are looked for, and a node goes when it has none left, so the note at the root goes last.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use vestal_logical::Error;
 use vestal_storage::{Changes, StorageError};
@@ -21,34 +22,61 @@ const PAGE: usize = 128;
 impl TokenStore {
     /// Revokes a token with its whole tree. Nothing there is fine. When this returns nothing of the tree is left.
     pub(crate) async fn revoke(&self, id: &str) -> Result<(), Error> {
-        if self.condemn(id, Fate::Tree).await? { self.fell(id).await } else { Ok(()) }
+        let done = match self.condemn(id, Fate::Tree).await {
+            Ok(true) => self.fell(id).await,
+            Ok(false) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if done.is_err() {
+            self.finish_later();
+        }
+        done
+    }
+
+    /// The reaper goes on with what is noted: the token may be condemned although that could not be told.
+    fn finish_later(&self) {
+        self.unfinished.store(true, Ordering::SeqCst);
+        self.nudge.notify_one();
     }
 
     /// Revokes a token and cuts its children loose; false when it was not there.
     pub(crate) async fn revoke_alone(&self, id: &str) -> Result<bool, Error> {
-        let there = self.condemn(id, Fate::Alone).await?;
-        if there {
-            self.loosen(id).await?;
+        let done = match self.condemn(id, Fate::Alone).await {
+            Ok(true) => self.loosen(id).await.map(|()| true),
+            other => other,
+        };
+        if done.is_err() {
+            self.finish_later();
         }
-        Ok(there)
+        done
     }
 
-    /// Finishes what an earlier process, or an earlier try, began.
+    /// Finishes what an earlier process, or an earlier try, began. A damaged record stops its own revocation only.
     pub(super) async fn resume_revocations(&self) -> Result<(), Error> {
         let mut after = None;
         loop {
-            let page = self.view.page::<Revocation>(&revocations_place(), after.as_ref(), PAGE).await?;
-            for item in &page.items {
-                let Some(id) = item.place.word(1) else { continue };
-                match item.value.fate {
-                    Fate::Tree => self.fell(id).await?,
-                    Fate::Alone => self.loosen(id).await?,
+            let page = self.view.keys(&revocations_place(), after.as_ref(), PAGE).await?;
+            for id in page.items.iter().filter_map(|item| item.place.word(1)) {
+                match self.resume(id).await {
+                    Err(error) if is_damage(&error) => {
+                        tracing::error!(%error, "a revocation that was begun cannot be finished");
+                    }
+                    other => other?,
                 }
             }
             after = page.next;
             if after.is_none() {
                 return Ok(());
             }
+        }
+    }
+
+    async fn resume(&self, id: &str) -> Result<(), Error> {
+        let note = self.view.get::<Revocation>(&revocations_place().plain(id)).await?;
+        match note.map(|note| note.fate) {
+            Some(Fate::Tree) => self.fell(id).await,
+            Some(Fate::Alone) => self.loosen(id).await,
+            None => Ok(()),
         }
     }
 
@@ -216,4 +244,10 @@ impl TokenStore {
         }
         Ok(changes)
     }
+}
+
+/// Whether a record cannot be read: trying again would not help.
+fn is_damage(error: &Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref());
+    matches!(source, Some(StorageError::Corrupt(_)))
 }

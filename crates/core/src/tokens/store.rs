@@ -1,6 +1,6 @@
 //! Where tokens lie, and how one is found.
 
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, Weak};
 
 use tokio::sync::{Mutex, Notify};
@@ -41,6 +41,8 @@ pub(crate) struct TokenStore {
     pub(super) nudge: Notify,
     /// The instant until which the reaper sleeps, in milliseconds; the greatest number while it works.
     pub(super) armed: AtomicI64,
+    /// A revocation could not be finished; the reaper tries again.
+    pub(super) unfinished: AtomicBool,
 }
 
 impl TokenStore {
@@ -65,6 +67,7 @@ impl TokenStore {
             spenders: (0..SPENDERS).map(|_| Mutex::default()).collect(),
             nudge: Notify::new(),
             armed: AtomicI64::new(i64::MAX),
+            unfinished: AtomicBool::new(false),
         });
         store.resume_revocations().await?;
         Ok(store)

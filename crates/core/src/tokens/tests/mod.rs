@@ -2,6 +2,7 @@
 
 mod crashes;
 mod crowds;
+mod lifetimes;
 mod trees;
 mod unit;
 

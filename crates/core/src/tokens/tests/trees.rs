@@ -69,3 +69,55 @@ async fn a_token_made_anew_under_a_chosen_id_is_not_taken_for_the_old_one() {
     assert!(bench.tokens.by_accessor(&old.accessor, crate::testing::START).await.expect("read").is_none());
     assert!(bench.alive(&new.id).await);
 }
+
+#[tokio::test]
+async fn a_walk_that_the_store_has_stopped_goes_on_when_it_can() {
+    use std::time::Duration;
+    use vestal_logical::testing::settle;
+    for commits_before in 0..3 {
+        let bench = Bench::new().await;
+        let parent = bench.make(below(None)).await.expect("made").1.id;
+        let child = bench.make(below(Some(&parent))).await.expect("made").1.id;
+        bench.make(below(Some(&child))).await.expect("made");
+        let reaper = tokio::spawn((bench.tokens.tasks().remove(0).start)());
+        settle().await;
+        for _ in 0..commits_before {
+            bench.store.next(Target::Commit, Fault::Hold);
+        }
+        bench.store.next(Target::Commit, Fault::Undetermined { written: true });
+        bench.store.next(Target::Commit, Fault::Refuse);
+        let revoked = async {
+            for _ in 0..commits_before {
+                bench.store.holding(1).await;
+                bench.store.let_go();
+                settle().await;
+            }
+        };
+        let (revoked, ()) = futures::join!(bench.tokens.revoke(&parent), revoked);
+        revoked.expect_err("the store fails");
+        assert!(!bench.alive(&parent).await);
+        bench.clock.advance(Duration::from_mins(2)).await;
+        assert!(bench.tokens.accessors().await.expect("list").is_empty(), "after {commits_before}");
+        assert_eq!(left_behind(&bench.barrier).await, Vec::<String>::new());
+        reaper.abort();
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_token_does_not_keep_the_vault_shut() {
+    use super::super::store::id_place;
+    use vestal_storage::{Changes, RawBytes};
+    let bench = Bench::new().await;
+    let (_, damaged) = bench.make(below(None)).await.expect("made");
+    let (_, whole) = bench.make(below(None)).await.expect("made");
+    for id in [&damaged.id, &whole.id] {
+        bench.store.next(Target::Commit, Fault::Undetermined { written: true });
+        bench.tokens.revoke(id).await.expect_err("the answer is lost");
+    }
+    let mut changes = Changes::new();
+    changes.put(&bench.tokens.view, &id_place(&damaged.id), &RawBytes::new(b"{".to_vec())).expect("sealed");
+    bench.barrier.commit(changes).await.expect("kept");
+    let again = Bench::on(bench.store.reopen(), 2).await.expect("opened");
+    assert!(again.tokens.read(&damaged.id).await.is_err());
+    assert!(again.tokens.read(&whole.id).await.expect("read").is_none(), "the other revocation was finished");
+}
