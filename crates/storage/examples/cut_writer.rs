@@ -18,7 +18,8 @@ use vestal_storage::{
 type Versions = BTreeMap<(u32, u32), u64>;
 
 const TASKS: u32 = 16;
-const BULK: u32 = 60_000;
+/// One in eight is a deletion, so that 60,000 and some are there.
+const BULK: u32 = 69_000;
 
 /// What the values are like.
 #[derive(Clone, Copy)]

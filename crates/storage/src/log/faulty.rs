@@ -29,7 +29,7 @@ struct Script {
     next: VecDeque<Failure>,
     for_ever: Option<Failure>,
     space: Option<DiskSpace>,
-    hook: Option<Hook>,
+    hook: Option<Arc<Mutex<Hook>>>,
 }
 
 /// A real disk with a script.
@@ -52,7 +52,7 @@ impl FaultyDisk {
     }
 
     pub(crate) fn on_step(&self, hook: impl FnMut(&'static str) + Send + 'static) {
-        self.0.lock().unwrap().hook = Some(Box::new(hook));
+        self.0.lock().unwrap().hook = Some(Arc::new(Mutex::new(Box::new(hook))));
     }
 
     /// Takes the next failure if `applies`; one that does not apply waits for its operation.
@@ -108,10 +108,9 @@ impl Disk for FaultyDisk {
 
     fn reached(&self, step: &'static str) {
         // The hook may look at the disk, so it is not called under the lock.
-        let hook = self.0.lock().unwrap().hook.take();
-        if let Some(mut hook) = hook {
-            hook(step);
-            self.0.lock().unwrap().hook.get_or_insert(hook);
+        let hook = self.0.lock().unwrap().hook.clone();
+        if let Some(hook) = hook {
+            (hook.lock().unwrap())(step);
         }
     }
 }

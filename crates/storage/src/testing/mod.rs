@@ -13,7 +13,7 @@
 
 pub mod conformance;
 pub mod fault;
-mod random;
+pub(crate) mod random;
 
 #[cfg(test)]
 mod tests;

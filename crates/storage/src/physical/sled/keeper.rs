@@ -95,6 +95,8 @@ pub(crate) fn new_base(shared: &Shared) -> Result<Contents, StorageError> {
     std::fs::rename(&written, &path).map_err(|error| cannot("rename", &written, &error))?;
     shared.home.sync(&exports)?;
     shared.home.disk.reached("an export has its name");
+    // Else a crash would find sled behind the new base, and rebuild it.
+    checkpoint(shared)?;
     let mut manifest = held(&shared.manifest);
     let old = exports.join(&manifest.export);
     manifest.base = contents.end;

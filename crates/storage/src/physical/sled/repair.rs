@@ -45,7 +45,8 @@ fn as_left(home: &Home, manifest: &Manifest) -> Result<Index, Trouble> {
         .as_ref()
         .is_some_and(|left| open::prints(&directory).is_ok_and(|found| found == *left));
     let index = open::index(&directory, home.cache_bytes, manifest.store, !untouched)?;
-    if index.mark().seq < manifest.checkpoint.seq {
+    // The log before the base export need not be there, so it cannot bring sled any further.
+    if index.mark().seq < manifest.checkpoint.seq.max(manifest.base.seq) {
         return Err(Trouble::Broken("sled is behind its last checkpoint".to_owned()));
     }
     Ok(index)
