@@ -28,6 +28,8 @@ pub(crate) struct Intent {
     pub(crate) epoch: u64,
     /// When the token was first presented.
     pub(crate) started: Timestamp,
+    /// When it was last presented.
+    pub(crate) presented: Timestamp,
     /// How often the token may have been presented and spent, this time included.
     pub(crate) presentations: u32,
     /// Whether an answer is known to be lost.

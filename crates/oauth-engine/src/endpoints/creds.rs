@@ -157,7 +157,9 @@ async fn refreshed(
             Some(new) if called || end.effect == Effect::NoServer => {
                 return Ok((Some(Credential::clone(&new)), end.durable));
             }
-            _ if end.effect == Effect::Unstored => return Err(unstored()),
+            _ if end.effect == Effect::Unstored => {
+                return Err(end.failure.map_or_else(unstored, Error::from));
+            }
             _ => {}
         }
         // The flight did not call: another one was first, or the credential changed, or must wait.

@@ -198,6 +198,7 @@ impl Refresher {
             nonce: self.random(),
             epoch: self.store.epoch(),
             started: self.clock.now(),
+            presented: self.clock.now(),
             presentations: 1,
             doubtful: false,
             candidate: Some(Candidate {
@@ -431,8 +432,12 @@ impl Refresher {
         id: &str,
         intent: &Stamped<Intent>,
     ) -> Result<Stamped<Intent>, StorageError> {
-        let again =
-            Intent { presentations: intent.presentations + 1, nonce: self.random(), ..intent.value.clone() };
+        let again = Intent {
+            presentations: intent.presentations + 1,
+            presented: self.clock.now(),
+            nonce: self.random(),
+            ..intent.value.clone()
+        };
         let mut changes = Changes::new();
         self.store.put_intent(&mut changes, id, Some(intent), &again)?;
         self.commit_intent(id, changes, again).await

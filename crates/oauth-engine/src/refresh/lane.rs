@@ -117,6 +117,10 @@ impl Lane {
             self.resting.insert((until, entry.id.clone()), entry);
         } else {
             self.vain.remove(&entry.id);
+            // It may have been put back at the very same instant while it counted as taken up.
+            if effect != Effect::Issued {
+                self.hear(entry.at);
+            }
             self.taken.remove(&(entry.at, entry.id));
         }
     }

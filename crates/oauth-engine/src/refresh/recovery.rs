@@ -49,7 +49,7 @@ pub(crate) fn replay(rotation: Rotation, intent: &Intent, record: &Credential, n
                 0 | 1 => Duration::ZERO,
                 more => GRACE_STEP.saturating_mul(1 << (more - 2).min(16)),
             };
-            let at = now.plus(wait);
+            let at = intent.presented.plus(wait).max(now);
             if at < intent.started.plus(grace) { Replay::At(at) } else { at_the_end() }
         }
         Rotation::Single => at_the_end(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use vestal_crypto::Entropy;
-use vestal_logical::{Clock, Error, Timestamp};
+use vestal_logical::{Clock, Error, Kind, Timestamp};
 use vestal_storage::{Changes, Stamp, Stamped, StorageError};
 
 use super::bell::Bell;
@@ -86,11 +86,32 @@ pub(crate) struct End {
     pub(crate) effect: Effect,
     /// Whether what the record says is durable.
     pub(crate) durable: bool,
+    /// Why the store let nothing begin.
+    pub(crate) failure: Option<Refusal>,
+}
+
+/// An error that many hear of.
+#[derive(Debug, Clone)]
+pub(crate) struct Refusal {
+    kind: Kind,
+    text: String,
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self { kind: error.kind(), text: error.text() }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(refusal.kind, refusal.text)
+    }
 }
 
 impl End {
     pub(crate) fn of(record: Option<Credential>, effect: Effect) -> Self {
-        Self { record: record.map(Arc::new), effect, durable: true }
+        Self { record: record.map(Arc::new), effect, durable: true, failure: None }
     }
 }
 
@@ -130,7 +151,8 @@ impl Refresher {
             Ok(Begun::Nothing(end)) => return landing.tell(end),
             Err(failure) => {
                 tracing::warn!(credential = id, %failure, "a refresh could not begin");
-                return landing.tell(End::of(None, Effect::Unstored));
+                return landing
+                    .tell(End { failure: Some(failure.into()), ..End::of(None, Effect::Unstored) });
             }
         };
         let Start { record, intent, server, limit } = start;
@@ -183,7 +205,7 @@ impl Refresher {
         for _ in 0..LOOKS {
             match self.look(id, generation, why).await {
                 // Someone else changed the record between the look and the commit.
-                Err(failure) if failure.kind() == vestal_logical::Kind::Conflict => {}
+                Err(failure) if failure.kind() == Kind::Conflict => {}
                 begun => return begun,
             }
         }
@@ -252,6 +274,7 @@ impl Refresher {
             nonce: self.random(),
             epoch: self.store.epoch(),
             started: earlier.as_ref().map_or(now, |earlier| earlier.started),
+            presented: now,
             presentations: earlier.as_ref().map_or(0, |earlier| earlier.presentations) + 1,
             doubtful: false,
             candidate: None,
@@ -338,7 +361,10 @@ impl Refresher {
         }
         let mut later = record.value.clone();
         later.due = self.floor().await?.or_never(at);
-        self.move_to(id, record, later).await
+        let group = self.servers.id(&record.server)?;
+        let moved = self.move_to(id, record, later).await?;
+        self.bell.due(group, whole(at));
+        Ok(moved)
     }
 
     /// A doubtful token that may not be presented again.

@@ -121,7 +121,12 @@ impl Refresher {
                 if matches!(outcome, Outcome::Issued(..)) {
                     self.unsettled.hold(&id, Arc::clone(&record));
                 }
-                landing.tell(End { record: Some(record), effect: effect(&outcome), durable: false });
+                landing.tell(End {
+                    record: Some(record),
+                    effect: effect(&outcome),
+                    durable: false,
+                    failure: None,
+                });
             }
             failures += 1;
             self.clock.sleep_until(self.clock.now().plus(SETTLE.after(failures, &id))).await;
