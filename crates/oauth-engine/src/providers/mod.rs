@@ -22,6 +22,7 @@ mod wire;
 pub use answer::fuzzed;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -107,7 +108,7 @@ pub(crate) enum Life {
 }
 
 /// The answer of a token endpoint.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct TokenSet {
     pub(crate) access_token: SecretString,
     /// As shown: `Bearer`.
@@ -117,6 +118,18 @@ pub(crate) struct TokenSet {
     pub(crate) expires_in: Option<Life>,
     /// What is to be shown as `extra_data`; on refresh already merged with `previous_extra`.
     pub(crate) extra: Option<Map<String, Value>>,
+}
+
+/// Extra data may hold an ID token, so its names are all that is shown.
+impl fmt::Debug for TokenSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenSet")
+            .field("token_type", &self.token_type)
+            .field("refreshable", &self.refresh_token.is_some())
+            .field("expires_in", &self.expires_in)
+            .field("extra", &self.extra.as_ref().map(|extra| extra.keys().collect::<Vec<_>>()))
+            .finish_non_exhaustive()
+    }
 }
 
 /// What one successful operation brought.

@@ -264,7 +264,7 @@ impl Oidc {
 
 /// Only when the request brought one.
 fn check_nonce(options: &Options, claims: &Map<String, Value>) -> Result<(), &'static str> {
-    let Some(expected) = options.get(NONCE).filter(|nonce| !nonce.is_empty()) else { return Ok(()) };
+    let Some(expected) = options.get(NONCE) else { return Ok(()) };
     let found = claims.get(NONCE).and_then(Value::as_str).unwrap_or_default();
     if constant_time_eq(expected.as_bytes(), found.as_bytes()) {
         Ok(())

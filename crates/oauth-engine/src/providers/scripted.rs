@@ -22,10 +22,6 @@ impl Script {
         Arc::new(Self { answers: Mutex::new(answers.into_iter().collect()), asked: Mutex::default() })
     }
 
-    pub(crate) fn then(&self, answer: Scripted) {
-        self.answers.lock().unwrap().push_back(answer);
-    }
-
     /// Verb, address and form of each request, and whether it came with basic authentication.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().iter().map(Asked::of).collect()
