@@ -12,7 +12,7 @@ mod error;
 mod kv;
 mod oauth;
 mod sys;
-mod transport;
+pub mod transport;
 
 pub use answer::{Answer, Auth, Secret, WrapInfo};
 pub use api::{Api, Settings};
@@ -21,4 +21,3 @@ pub use error::{ApiError, Cause, Refusal};
 pub use kv::{Kv, KvMount};
 pub use oauth::OAuth;
 pub use sys::{InitAnswer, Sys};
-pub use transport::{NetTransport, ServerName, TlsOptions};

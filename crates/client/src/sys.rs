@@ -49,10 +49,26 @@ impl Sys<'_> {
 
     /// Initialises with Shamir shares.
     pub async fn init(&self, shares: u8, threshold: u8) -> Result<InitAnswer, ApiError> {
-        let body = json!({
+        self.initialise(json!({
             "secret_shares": shares, "secret_threshold": threshold, "pgp_keys": null,
             "recovery_shares": 0, "recovery_threshold": 0, "recovery_pgp_keys": null, "root_token_pgp_key": "",
-        });
+        }))
+        .await
+    }
+
+    /// Initialises a server whose seal is a passphrase; without one the server makes it.
+    pub async fn init_with_passphrase(
+        &self,
+        passphrase: Option<&SecretString>,
+    ) -> Result<InitAnswer, ApiError> {
+        let mut body = json!({ "secret_shares": 1, "secret_threshold": 1 });
+        if let (Some(passphrase), Some(fields)) = (passphrase, body.as_object_mut()) {
+            fields.insert("passphrase".to_owned(), json!(passphrase.expose()));
+        }
+        self.initialise(body).await
+    }
+
+    async fn initialise(&self, body: Value) -> Result<InitAnswer, ApiError> {
         let ask = Ask::put("sys/init", body).at_root();
         let url = self.0.address_of(&ask)?;
         let method = http::Method::PUT;

@@ -37,7 +37,7 @@ const IDLE_LIMIT: Duration = Duration::from_secs(50);
 
 /// The network.
 #[derive(Clone)]
-pub struct NetTransport(Arc<Clients>);
+pub struct Transport(Arc<Clients>);
 
 /// Two pools: a connection made under the looser rule must not serve a call under the stricter one.
 struct Clients {
@@ -46,15 +46,29 @@ struct Clients {
     server_name: Option<ServerName>,
 }
 
-impl fmt::Debug for NetTransport {
+/// The option that cannot be used, and why.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct SetupError(String);
+
+impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("NetTransport")
+        f.write_str("Transport")
     }
 }
 
-impl NetTransport {
-    /// A transport; the text of the error names the option that cannot be used.
-    pub fn new(tls: &TlsOptions) -> Result<Self, String> {
+impl Transport {
+    /// A transport that trusts what the platform trusts.
+    pub fn new() -> Result<Self, SetupError> {
+        Self::with_tls(&TlsOptions::default())
+    }
+
+    /// A transport with TLS settings of its own.
+    pub fn with_tls(tls: &TlsOptions) -> Result<Self, SetupError> {
+        Self::build(tls).map_err(SetupError)
+    }
+
+    fn build(tls: &TlsOptions) -> Result<Self, String> {
         let build = |reach_link_local| {
             let resolver = Resolver { reach_link_local, server_name: tls.server_name.clone() };
             let builder = tls.apply(limited().dns_resolver(resolver))?;
@@ -79,7 +93,7 @@ fn limited() -> ClientBuilder {
         .user_agent(concat!("vestal/", env!("CARGO_PKG_VERSION")))
 }
 
-impl HttpTransport for NetTransport {
+impl HttpTransport for Transport {
     fn send(&self, request: OutboundRequest) -> BoxFuture<'static, Result<OutboundResponse, TransportError>> {
         let clients = Arc::clone(&self.0);
         async move { clients.send(request).await }.boxed()

@@ -9,7 +9,7 @@ use url::Url;
 use vestal_crypto::SecretBytes;
 use vestal_logical::{HttpTransport, OutboundRequest, OutboundResponse, TransportError};
 
-use super::{NetTransport, TlsOptions};
+use super::{TlsOptions, Transport};
 
 fn request(url: &str) -> OutboundRequest {
     OutboundRequest {
@@ -23,8 +23,8 @@ fn request(url: &str) -> OutboundRequest {
     }
 }
 
-fn transport() -> NetTransport {
-    NetTransport::new(&TlsOptions::default()).unwrap()
+fn transport() -> Transport {
+    Transport::new().unwrap()
 }
 
 async fn call(request: OutboundRequest) -> Result<OutboundResponse, TransportError> {
@@ -218,7 +218,7 @@ fn tls_options_that_cannot_be_used_are_named() {
         ),
     ];
     for (options, expected) in cases {
-        let error = NetTransport::new(&options).unwrap_err();
+        let error = Transport::with_tls(&options).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
 }

@@ -1,0 +1,58 @@
+//! The commands that talk to a server, one file each.
+//!
+//! A command knows the requests it sends and the lines it prints; settings, output and errors are the
+//! session's.
+
+pub(crate) mod audit;
+pub(crate) mod delete;
+pub(crate) mod kv;
+pub(crate) mod lease;
+pub(crate) mod list;
+pub(crate) mod login;
+pub(crate) mod operator;
+pub(crate) mod path_help;
+pub(crate) mod policy;
+pub(crate) mod print;
+pub(crate) mod read;
+pub(crate) mod secrets;
+pub(crate) mod status;
+pub(crate) mod token;
+pub(crate) mod unwrap;
+pub(crate) mod write;
+
+use super::failure::{Failure, Outcome};
+use super::pairs;
+use super::session::Session;
+
+/// What a command does once its arguments are known.
+pub(crate) trait Run {
+    async fn run(self, session: &mut Session<'_>) -> Outcome;
+}
+
+/// A path as given, without the slashes and blanks around it.
+pub(crate) fn tidy(path: &str) -> String {
+    path.trim().trim_matches('/').to_owned()
+}
+
+/// Data arguments as a JSON object.
+pub(crate) fn data(
+    session: &mut Session<'_>,
+    arguments: &[String],
+) -> Result<serde_json::Map<String, serde_json::Value>, Failure> {
+    let world = &mut *session.world;
+    pairs::parse(arguments, &world.directory, &mut world.stdin).map_err(|error| unreadable(&error))
+}
+
+/// Data arguments as a query.
+pub(crate) fn query(
+    session: &mut Session<'_>,
+    arguments: &[String],
+) -> Result<Vec<(String, String)>, Failure> {
+    let world = &mut *session.world;
+    pairs::parse_query(arguments, &world.directory, &mut world.stdin).map_err(|error| unreadable(&error))
+}
+
+fn unreadable(error: &str) -> Failure {
+    Failure::local(format!("Failed to parse K=V data: {error}"))
+        .then("Write data as key=value, key=@file, key=- (standard input), - or @file (a JSON object)")
+}

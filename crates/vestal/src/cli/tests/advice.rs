@@ -1,0 +1,45 @@
+//! What an error tells to do, on one line behind what happened.
+
+use vestal_logical::TransportError;
+
+use super::{Server, run_in};
+
+#[test]
+fn errors_say_what_to_do_next() {
+    let refused = |text: &str| Err(TransportError::NotSent(text.to_owned()));
+    let status = |status, error: &str| Ok((status, format!(r#"{{"errors":["{error}"]}}"#)));
+    let none: &[(&str, &str)] = &[("VAULT_MAX_RETRIES", "0")];
+    let token: &[(&str, &str)] = &[("VAULT_MAX_RETRIES", "0"), ("BAO_TOKEN", "t0k3n")];
+    let cases = [
+        (
+            none,
+            refused("connection refused (127.0.0.1)"),
+            "Nothing listens at http://127.0.0.1:8420 (from VAULT_ADDR)",
+        ),
+        (
+            none,
+            refused("no such host (127.0.0.1)"),
+            "Check the host name in http://127.0.0.1:8420 (from VAULT_ADDR)",
+        ),
+        (none, refused("the server does not speak TLS (127.0.0.1)"), "use an address with http://"),
+        (none, refused("the server's certificate is not accepted (127.0.0.1)"), "-ca-cert or VESTAL_CACERT"),
+        (none, status(403, "permission denied"), "No token is set: run `vestal login`"),
+        (token, status(403, "permission denied"), "The token (from BAO_TOKEN) is not valid or its policies"),
+        (none, status(503, "Vault is sealed"), "unseal it with `vestal operator unseal`"),
+        (
+            none,
+            Ok((400, "Client sent an HTTP request to an HTTPS server.\n".to_owned())),
+            "use an address with https://",
+        ),
+    ];
+    for (environment, answer, advice) in cases {
+        let home = tempfile::tempdir().unwrap();
+        let ran =
+            run_in(home.path().to_owned(), environment, "", &Server::answering([answer]), &["read", "a/b"]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{advice}");
+        let last = ran.stderr.trim_end().lines().next_back().unwrap();
+        assert!(last.contains(advice), "{advice}: {}", ran.stderr);
+        assert!(ran.stderr.starts_with("Error reading a/b: "), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("t0k3n"));
+    }
+}

@@ -1,0 +1,128 @@
+//! Behaviour of our own: where flags may stand, where secrets come from, what is retried.
+
+use vestal_logical::TransportError;
+
+use super::{Server, run_in};
+
+const LOOKUP: &str = r#"{"request_id":"r","lease_id":"","lease_duration":0,"renewable":false,"data":{"accessor":"a","policies":["root"],"ttl":0,"renewable":false},"warnings":null}"#;
+const DATA: &str = r#"{"request_id":"r","lease_id":"","lease_duration":0,"renewable":false,"data":{"access_token":"at"},"warnings":null}"#;
+
+#[expect(clippy::unnecessary_wraps, reason = "answers may also be errors")]
+fn ok(body: &str) -> Result<(u16, String), TransportError> {
+    Ok((200, body.to_owned()))
+}
+
+#[test]
+fn flags_may_stand_anywhere_behind_the_command() {
+    for arguments in [
+        ["read", "-field=access_token", "oauthapp/creds/a"],
+        ["read", "oauthapp/creds/a", "-field=access_token"],
+        ["read", "oauthapp/creds/a", "--field=access_token"],
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        let server = Server::answering([ok(DATA)]);
+        let ran = run_in(home.path().to_owned(), &[], "", &server, &arguments);
+        assert_eq!((ran.code, ran.stdout.as_str()), (0, "at"), "{arguments:?}");
+        assert_eq!(server.requests()[0].url.as_str(), "http://127.0.0.1:8420/v1/oauthapp/creds/a");
+    }
+}
+
+#[test]
+fn a_login_is_kept_for_the_next_command_and_the_environment_wins_over_it() {
+    let home = tempfile::tempdir().unwrap();
+    let server = Server::answering([ok(LOOKUP), ok(DATA), ok(DATA)]);
+    let run = |environment: &[(&str, &str)], stdin: &str, arguments: &[&str]| {
+        run_in(home.path().to_owned(), environment, stdin, &server, arguments)
+    };
+    assert_eq!(run(&[], "kept\n", &["login", "-"]).code, 0);
+    assert_eq!(run(&[], "", &["read", "a/b"]).code, 0);
+    let tokens = [("VAULT_TOKEN", "vault"), ("BAO_TOKEN", "bao"), ("VESTAL_TOKEN", "vestal")];
+    assert_eq!(run(&tokens, "", &["read", "a/b"]).code, 0);
+    let sent: Vec<_> =
+        server.requests().iter().map(|request| request.headers["x-vault-token"].clone()).collect();
+    assert_eq!(sent, ["kept", "kept", "vestal"]);
+    assert!(sent.iter().all(http::HeaderValue::is_sensitive));
+}
+
+#[test]
+fn what_a_server_cannot_take_is_sent_again_twice() {
+    for (status, sent) in [(412, 3), (429, 3), (500, 3), (502, 3), (503, 3), (501, 1), (400, 1), (403, 1)] {
+        let home = tempfile::tempdir().unwrap();
+        let answers = (0..3).map(|_| Ok((status, r#"{"errors":["no"]}"#.to_owned())));
+        let server = Server::answering(answers);
+        let ran = run_in(home.path().to_owned(), &[], "", &server, &["write", "a/b", "c=d"]);
+        assert_eq!((ran.code, server.requests().len()), (2, sent), "{status}");
+    }
+    let home = tempfile::tempdir().unwrap();
+    let server = Server::answering([Ok((503, r#"{"errors":["no"]}"#.to_owned()))]);
+    let ran = run_in(home.path().to_owned(), &[("VAULT_MAX_RETRIES", "0")], "", &server, &["read", "a/b"]);
+    assert_eq!((ran.code, server.requests().len()), (2, 1));
+}
+
+#[test]
+fn a_call_whose_fate_is_unknown_is_not_repeated() {
+    let home = tempfile::tempdir().unwrap();
+    let server = Server::answering([Err(TransportError::Broken("cut".to_owned()))]);
+    let ran = run_in(home.path().to_owned(), &[], "", &server, &["write", "a/b", "c=d"]);
+    assert_eq!((ran.code, server.requests().len()), (2, 1));
+}
+
+#[test]
+fn an_unseal_key_comes_from_standard_input_and_is_shown_nowhere() {
+    let status = r#"{"type":"shamir","initialized":true,"sealed":false,"t":1,"n":1,"progress":0,"nonce":"","version":"1"}"#;
+    for arguments in [vec!["operator", "unseal"], vec!["operator", "unseal", "-"]] {
+        let home = tempfile::tempdir().unwrap();
+        let server = Server::answering([ok(status), ok(r#"{"ha_enabled":false}"#)]);
+        let ran = run_in(home.path().to_owned(), &[], "top-secret-share\n", &server, &arguments);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let body = String::from_utf8(server.requests()[0].body.expose().to_vec()).unwrap();
+        assert!(body.contains(r#""key":"top-secret-share""#), "{body}");
+        assert!(!format!("{}{}", ran.stdout, ran.stderr).contains("top-secret-share"));
+    }
+}
+
+#[test]
+fn wrong_use_never_repeats_a_value() {
+    let cases: [&[&str]; 6] = [
+        &["write", "a/b", "s3cr3t"],
+        &["write", "a/b", "-"],
+        &["secrets", "enable", "-max-lease-ttl=s3cr3t", "kv"],
+        &["kv", "put", "-cas=s3cr3t", "a/b", "c=d"],
+        &["login", "s3cr3t", "s3cr3t"],
+        &["unwrap", "s3cr3t", "s3cr3t"],
+    ];
+    for arguments in cases {
+        let home = tempfile::tempdir().unwrap();
+        let ran = run_in(home.path().to_owned(), &[], r#"{"a": s3cr3t}"#, &Server::default(), arguments);
+        assert_eq!((ran.code, ran.stdout.as_str()), (1, ""), "{arguments:?}");
+        assert!(!ran.stderr.is_empty() && !ran.stderr.contains("s3cr3t"), "{arguments:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_server_with_a_passphrase_is_initialised_with_the_one_from_standard_input() {
+    let sealed = r#"{"type":"passphrase","initialized":false,"sealed":true}"#;
+    let made = r#"{"keys":[],"keys_base64":[],"root_token":"s.root"}"#;
+    let home = tempfile::tempdir().unwrap();
+    let server = Server::answering([ok(sealed), ok(made)]);
+    let ran = run_in(home.path().to_owned(), &[], "long enough\n", &server, &["operator", "init"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("Initial Root Token: s.root"), "{}", ran.stdout);
+    let body = String::from_utf8(server.requests()[1].body.expose().to_vec()).unwrap();
+    assert!(body.contains(r#""passphrase":"long enough""#), "{body}");
+}
+
+#[test]
+fn every_command_has_a_help_text_and_asks_nobody_for_it() {
+    for arguments in [
+        vec!["-help"],
+        vec!["read", "-h"],
+        vec!["kv", "metadata", "put", "--help"],
+        vec!["operator", "-help"],
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        let ran = run_in(home.path().to_owned(), &[], "", &Server::default(), &arguments);
+        assert_eq!(ran.code, 0);
+        assert!(ran.stdout.contains("Usage:"), "{arguments:?}: {}", ran.stdout);
+    }
+}
