@@ -1,7 +1,4 @@
 //! Vestal: keeps secrets, and keeps OAuth credentials fresh for ever.
-//!
-//! One binary: the server, its command line, and a demonstration. Start reading at [`registry`] for what can be mounted,
-//! at [`server`] for how it all is put together.
 
 mod cli;
 mod config;
@@ -9,8 +6,6 @@ mod demo;
 mod registry;
 mod server;
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
+fn main() -> std::process::ExitCode {
     cli::main()
 }

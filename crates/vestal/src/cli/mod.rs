@@ -60,6 +60,10 @@ struct CommandLine {
 #[derive(Subcommand, Debug)]
 enum Command {
     /// Run a server.
+    Server(Box<crate::server::ServerArgs>),
+    /// See the whole story in ten seconds: a server, a login, a token that stays fresh.
+    Demo(crate::demo::DemoArgs),
+    /// Run a server.
     Server(ServerArgs),
     /// See it work: a server, an authorization server, a token kept fresh.
     Demo(DemoArgs),
@@ -155,7 +159,8 @@ fn execute(line: CommandLine, world: &mut World) -> Outcome {
         Command::Server(_) | Command::Demo(_) => tokio::runtime::Builder::new_multi_thread(),
         _ => tokio::runtime::Builder::new_current_thread(),
     };
-    let runtime = builder.enable_all().build().map_err(|error| Failure::local(format!("cannot start: {error}")))?;
+    let runtime =
+        builder.enable_all().build().map_err(|error| Failure::local(format!("cannot start: {error}")))?;
     runtime.block_on(dispatch(command, world))
 }
 

@@ -46,13 +46,27 @@ impl Listener {
 }
 
 const OWN: [&str; 12] = [
-    "address", "tls_cert_file", "tls_key_file", "tls_disable", "tls_min_version", "max_request_size",
-    "max_request_duration", "max_request_json_memory", "max_request_json_strings", "http_read_header_timeout",
-    "http_idle_timeout", "http_write_timeout",
+    "address",
+    "tls_cert_file",
+    "tls_key_file",
+    "tls_disable",
+    "tls_min_version",
+    "max_request_size",
+    "max_request_duration",
+    "max_request_json_memory",
+    "max_request_json_strings",
+    "http_read_header_timeout",
+    "http_idle_timeout",
+    "http_write_timeout",
 ];
 
 /// Reads one stanza.
-pub(super) fn read(kind: &str, body: &Body, item: &Item, notes: &mut Vec<String>) -> anyhow::Result<Listener> {
+pub(super) fn read(
+    kind: &str,
+    body: &Body,
+    item: &Item,
+    notes: &mut Vec<String>,
+) -> anyhow::Result<Listener> {
     if kind != "tcp" {
         bail!("`listener` on line {} must be `tcp`", item.at().line);
     }
@@ -66,7 +80,10 @@ pub(super) fn read(kind: &str, body: &Body, item: &Item, notes: &mut Vec<String>
     };
     let listener = Listener { address, tls: tls(body, item)?, limits: limits(body)? };
     if listener.tls.is_none() && !address.ip().is_loopback() {
-        notes.push(format!("the listener on line {} speaks plain HTTP to the network; tokens travel unprotected", item.at().line));
+        notes.push(format!(
+            "the listener on line {} speaks plain HTTP to the network; tokens travel unprotected",
+            item.at().line
+        ));
     }
     Ok(listener)
 }
@@ -74,7 +91,8 @@ pub(super) fn read(kind: &str, body: &Body, item: &Item, notes: &mut Vec<String>
 fn resolve(item: &Item) -> anyhow::Result<SocketAddr> {
     let line = item.at().line;
     let text = item.text()?;
-    let mut found = text.to_socket_addrs().with_context(|| format!("`address` on line {line} must be host:port"))?;
+    let mut found =
+        text.to_socket_addrs().with_context(|| format!("`address` on line {line} must be host:port"))?;
     found.next().with_context(|| format!("`address` on line {line} names no address"))
 }
 

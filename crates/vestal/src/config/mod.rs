@@ -81,15 +81,20 @@ impl Config {
         for path in files(paths)? {
             let shown = path.display();
             let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read `{shown}`"))?;
-            let body = vestal_hcl::parse(&text).with_context(|| format!("cannot read `{shown}` as configuration"))?;
+            let body = vestal_hcl::parse(&text)
+                .with_context(|| format!("cannot read `{shown}` as configuration"))?;
             config.add(&body, &mut stored).with_context(|| format!("in `{shown}`"))?;
         }
         match stored {
             Some(storage) => config.storage = storage,
-            None => bail!("the configuration has no storage stanza; add `storage \"sled\" {{ path = \"…\" }}`"),
+            None => {
+                bail!("the configuration has no storage stanza; add `storage \"sled\" {{ path = \"…\" }}`")
+            }
         }
         if config.listeners.is_empty() {
-            bail!("the configuration has no listener stanza; add `listener \"tcp\" {{ address = \"127.0.0.1:8200\" … }}`");
+            bail!(
+                "the configuration has no listener stanza; add `listener \"tcp\" {{ address = \"127.0.0.1:8200\" … }}`"
+            );
         }
         Ok(config)
     }
@@ -206,7 +211,8 @@ fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
             continue;
         }
         let entries = std::fs::read_dir(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-        let mut found: Vec<_> = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+        let mut found: Vec<_> =
+            entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
         found.retain(|path| path.extension().is_some_and(|end| end == "hcl" || end == "json"));
         if found.is_empty() {
             bail!("`{}` has no configuration file that ends in .hcl or .json", path.display());

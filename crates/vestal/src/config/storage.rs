@@ -51,7 +51,11 @@ pub(super) fn read(item: &Item, notes: &mut Vec<String>) -> anyhow::Result<Stora
                 let bytes = u64::try_from(item.integer()?);
                 bytes.map(Some).map_err(|_| item.mismatch("a number of bytes").into())
             };
-            Ok(Storage::Sled { path: path.text()?.into(), cache: bytes("cache_bytes")?, soft_limit: bytes("soft_limit_bytes")? })
+            Ok(Storage::Sled {
+                path: path.text()?.into(),
+                cache: bytes("cache_bytes")?,
+                soft_limit: bytes("soft_limit_bytes")?,
+            })
         }
         _ => bail!(
             "`storage` on line {} must be `sled` (durable) or `inmem` (volatile); other kinds of storage do not exist here",

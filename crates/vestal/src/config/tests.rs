@@ -30,11 +30,16 @@ fn the_usual_file_is_obeyed() {
         unsafe_allow_api_audit_creation = true"
     );
     let config = read(&text).unwrap();
-    assert!(matches!(&config.storage, Storage::Sled { path, .. } if path == &PathBuf::from("/var/lib/vestal")));
+    assert!(
+        matches!(&config.storage, Storage::Sled { path, .. } if path == &PathBuf::from("/var/lib/vestal"))
+    );
     assert_eq!(config.listeners[0].address.port(), 8200);
     assert!(!config.listeners[0].is_tls());
     assert_eq!(config.seal, SealSettings::File { path: "/etc/vestal/key".into() });
-    assert_eq!((config.audit[0].path.as_str(), config.audit[0].options["log_raw"].as_str()), ("main", "false"));
+    assert_eq!(
+        (config.audit[0].path.as_str(), config.audit[0].options["log_raw"].as_str()),
+        ("main", "false")
+    );
     assert_eq!((config.default_lease, config.max_lease), (Duration::from_hours(1), Duration::from_hours(2)));
     assert!(config.audit_anywhere && !config.lock_memory);
     assert!(config.notes.is_empty(), "{:?}", config.notes);
@@ -80,12 +85,18 @@ fn what_cannot_be_obeyed_is_refused_by_name_and_line() {
     for (text, expected) in [
         ("", "no storage stanza"),
         ("storage \"inmem\" {}", "no listener stanza"),
-        (&format!("storage \"raft\" {{ path = \"x\" }}\n{listener}"), "must be `sled` (durable) or `inmem` (volatile)"),
+        (
+            &format!("storage \"raft\" {{ path = \"x\" }}\n{listener}"),
+            "must be `sled` (durable) or `inmem` (volatile)",
+        ),
         (&format!("storage \"sled\" {{}}\n{listener}"), "needs `path`"),
         ("storage \"inmem\" {}\nlistener \"tcp\" {}", "needs `tls_cert_file` and `tls_key_file`"),
         ("storage \"inmem\" {}\nlistener \"unix\" {}", "must be `tcp`"),
         (&format!("storage \"inmem\" {{}}\nseal \"pkcs11\" {{}}\n{listener}"), "`seal` on line 2"),
-        (&format!("storage \"inmem\" {{}}\nmax_lease_ttl = \"hunter2\"\n{listener}"), "`max_lease_ttl` on line 2"),
+        (
+            &format!("storage \"inmem\" {{}}\nmax_lease_ttl = \"hunter2\"\n{listener}"),
+            "`max_lease_ttl` on line 2",
+        ),
         (&format!("storage \"inmem\" {{}}\nlog_format = \"xml\"\n{listener}"), "`log_format` on line 2"),
         ("storage \"inmem\" {", "cannot read"),
     ] {

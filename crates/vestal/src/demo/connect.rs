@@ -59,6 +59,7 @@ async fn follow(network: &Transport, url: &str) -> anyhow::Result<(Option<String
     let answer = answer.await?;
     let location = answer.headers.get("location").context("the authorization server did not redirect")?;
     let returned = Url::parse(location.to_str()?)?;
-    let part = |name: &str| returned.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+    let part =
+        |name: &str| returned.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
     Ok((part("code"), part("state")))
 }

@@ -28,7 +28,11 @@ pub(super) async fn show(scene: &Scene) -> anyhow::Result<()> {
         let changed = last.as_ref().is_none_or(|last| last.beginning != token.beginning);
         let left = token.expires.since(SystemClock.now()).as_secs();
         if live {
-            print!("\r\x1b[K  {}  {} {left:>2} s left   refreshed {refreshes} times", token.beginning, bar(left));
+            print!(
+                "\r\x1b[K  {}  {} {left:>2} s left   refreshed {refreshes} times",
+                token.beginning,
+                bar(left)
+            );
             std::io::stdout().flush()?;
         } else if changed {
             println!("token {} is good for {left} s; refreshed {refreshes} times", token.beginning);
@@ -55,7 +59,11 @@ async fn read(scene: &Scene) -> anyhow::Result<Token> {
 fn introduce(scene: &Scene, live: bool) {
     let (address, reader, root) = (scene.address, scene.reader.expose(), scene.root.expose());
     println!("Jane Doe has authorised an application once. Vestal keeps her token fresh from now on.\n");
-    println!("  authorization server   {}   (access tokens live {} s)", scene.provider.base_url(), ACCESS_LIFE.as_secs());
+    println!(
+        "  authorization server   {}   (access tokens live {} s)",
+        scene.provider.base_url(),
+        ACCESS_LIFE.as_secs()
+    );
     println!("  Vestal                 http://{address}   (root token {root})\n");
     println!("Try it from another terminal, with a token that can read this credential and nothing else:\n");
     let indent = if live { "  " } else { "" };

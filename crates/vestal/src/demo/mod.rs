@@ -64,7 +64,9 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let scene = Scene { vault, provider, address, reader, root };
     let end = async {
         match args.seconds {
-            Some(seconds) => SystemClock.sleep_until(SystemClock.now().plus(Duration::from_secs(seconds))).await,
+            Some(seconds) => {
+                SystemClock.sleep_until(SystemClock.now().plus(Duration::from_secs(seconds))).await
+            }
             None => std::future::pending().await,
         }
     };
@@ -99,7 +101,8 @@ async fn furnish(
 ) -> anyhow::Result<SecretString> {
     let ask = async |path: &str, fields| server::ask(vault, root, path, fields).await;
     ask("sys/mounts/oauthapp", json!({ "type": "oauthapp" })).await?;
-    let endpoints = json!({ "auth_code_url": provider.url("/authorize"), "token_url": provider.url("/token") });
+    let endpoints =
+        json!({ "auth_code_url": provider.url("/authorize"), "token_url": provider.url("/token") });
     let fields = json!({
         "provider": "custom", "client_id": "demo-client", "client_secret": "demo-secret", "provider_options": endpoints,
     });

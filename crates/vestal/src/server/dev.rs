@@ -66,12 +66,14 @@ pub(crate) async fn furnish(
     let in_base64 = made.keys_base64.first().cloned().unwrap_or(key);
     let mut root = made.root_token;
     if let Some(named) = root_token {
-        let fields = json!({ "id": named.expose(), "policies": ["root"], "no_parent": true, "display_name": "root" });
+        let fields =
+            json!({ "id": named.expose(), "policies": ["root"], "no_parent": true, "display_name": "root" });
         ask(vault, &root, "auth/token/create", fields).await?;
         ask(vault, named, "auth/token/revoke", json!({ "token": root.expose() })).await?;
         root = named.clone();
     }
-    let fields = json!({ "type": "kv", "options": { "version": "2" }, "description": "key/value secret storage" });
+    let fields =
+        json!({ "type": "kv", "options": { "version": "2" }, "description": "key/value secret storage" });
     ask(vault, &root, "sys/mounts/secret", fields).await?;
     Ok((in_base64, root))
 }

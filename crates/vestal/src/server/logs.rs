@@ -8,7 +8,8 @@ use tracing_subscriber::EnvFilter;
 /// Starts logging. `level` is a word, or a filter such as `vestal_core=debug,info`.
 pub(super) fn start(level: Option<&str>, json: bool) -> anyhow::Result<()> {
     let chosen = level.map(str::to_owned).or_else(|| std::env::var("VESTAL_LOG_LEVEL").ok());
-    let filter = EnvFilter::try_new(chosen.as_deref().unwrap_or("info")).context("the log level is not one")?;
+    let filter =
+        EnvFilter::try_new(chosen.as_deref().unwrap_or("info")).context("the log level is not one")?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if json {
         log.json().init();

@@ -23,7 +23,10 @@ pub(crate) fn until_asked_to_stop() -> anyhow::Result<impl Future<Output = ()>> 
 }
 
 /// Reloads at each SIGHUP. A certificate that cannot be used leaves the old one in force.
-pub(super) fn reload_on_hangup(vault: &Arc<Vault>, certificates: Certificates) -> anyhow::Result<JoinHandle<()>> {
+pub(super) fn reload_on_hangup(
+    vault: &Arc<Vault>,
+    certificates: Certificates,
+) -> anyhow::Result<JoinHandle<()>> {
     let mut hangup = signal(SignalKind::hangup())?;
     let vault = Arc::clone(vault);
     Ok(tokio::spawn(async move {
