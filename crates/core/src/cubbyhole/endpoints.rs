@@ -19,7 +19,8 @@ pub(crate) fn endpoints() -> Endpoints<Active> {
             e.list(list, "List the names at the top.")
                 .read(no_path, "Nothing lies here.")
                 .write(no_path, "Nothing can be written here.")
-                .delete(no_path, "Nothing lies here.")
+                .delete(nothing_to_delete, "Nothing lies here.")
+                .exists(no_path_to_write)
         })
         .at("{*path}", "One secret of the caller's, or a folder of them.", |e| {
             e.read(read, "Show a secret.")
@@ -41,6 +42,15 @@ fn missing(what: &str) -> Error {
 
 async fn no_path(_: &Arc<Active>, _: &Call, _: Fields) -> Result<Reply<Value>, Error> {
     Err(missing("path"))
+}
+
+/// Told before policy is asked, as the reference does.
+async fn no_path_to_write(_: &Arc<Active>, _: &Call) -> Result<bool, Error> {
+    Err(missing("path"))
+}
+
+async fn nothing_to_delete(_: &Arc<Active>, _: &Call, _: Fields) -> Result<Reply<Value>, Error> {
+    Ok(Reply::empty())
 }
 
 async fn exists(active: &Arc<Active>, call: &Call) -> Result<bool, Error> {

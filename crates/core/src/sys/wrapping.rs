@@ -101,7 +101,7 @@ async fn rewrap(active: &Arc<Active>, call: &Call, p: Wrapped) -> Result<Reply<V
             seconds: found.entry.ttl,
             path: &found.entry.path,
             display_name: &found.entry.display_name,
-            accessor_inside: accessor_inside(&content),
+            accessor_inside: String::new(),
             content,
         };
         let removal = active.tokens.removal(&found).await?;
@@ -155,13 +155,6 @@ async fn content(active: &Active, id: &str) -> Result<String, Error> {
     let kept = active.cubbyholes.read(id, RESPONSE).await?.ok_or_else(not_valid)?;
     let text = kept.0.get(RESPONSE).and_then(Value::as_str).map(str::to_owned);
     text.ok_or_else(damaged)
-}
-
-/// The accessor of a token in a wrapped answer, or nothing.
-fn accessor_inside(content: &str) -> String {
-    let envelope: Option<Value> = serde_json::from_str(content).ok();
-    let accessor = envelope.as_ref().and_then(|envelope| envelope.get("auth")?.get("accessor")?.as_str());
-    accessor.unwrap_or_default().to_owned()
 }
 
 fn damaged() -> Error {

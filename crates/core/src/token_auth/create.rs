@@ -86,7 +86,11 @@ async fn create(active: &Arc<Active>, call: &Call, p: Create, orphan: bool) -> R
         parent: (!orphan).then(|| parent.id.clone()),
         path: call.full_path(),
         id: custom_id(&p.id)?,
-        meta: p.meta.map(|pairs| pairs.0).filter(|pairs| !pairs.is_empty()),
+        // Null is as good as absent; an empty object is kept.
+        meta: p
+            .meta
+            .map(|pairs| pairs.0)
+            .filter(|_| call.data.get("meta").is_some_and(|meta| !meta.is_null())),
         role: String::new(),
         entity_id: parent.entity_id.clone(),
     };

@@ -223,10 +223,7 @@ async fn rewrapping_keeps_life_and_path_and_ends_the_old_token() {
     vault.clock.advance(Duration::from_secs(30)).await;
     let told = vault.write("sys/wrapping/rewrap", json!({ "token": old })).as_root().send().await;
     let info = told.wrap_info();
-    assert_eq!(
-        (info.ttl, info.creation_path.as_str(), &info.wrapped_accessor),
-        (60, "auth/token/create", &inside)
-    );
+    assert_eq!((info.ttl, info.creation_path.as_str()), (60, "auth/token/create"));
     assert_eq!(info.creation_time.to_string(), "2027-01-15T08:00:30Z");
     let new = told.token();
     assert_eq!(unwrap(&vault, &vault.root, &old).await, Err((Kind::Invalid, NOT_VALID.to_owned())));

@@ -234,6 +234,24 @@ async fn the_answer_tells_what_was_made_and_warns_of_policies_that_are_not_there
 }
 
 #[tokio::test]
+async fn metadata_may_be_absent_null_or_empty() {
+    let (vault, ..) = vault().await;
+    let cases = [
+        (json!({}), Value::Null),
+        (json!({ "meta": null }), Value::Null),
+        (json!({ "meta": {} }), json!({})),
+        (json!({ "meta": "a=b" }), json!({ "a": "b" })),
+        (json!({ "meta": ["a=b", "c=d=e"] }), json!({ "a": "b", "c": "d=e" })),
+    ];
+    for (asked, expected) in cases {
+        let made = vault.write("auth/token/create", asked.clone()).as_root().send().await;
+        assert_eq!(json!(made.auth().metadata), expected, "{asked}");
+        let data = vault.read("auth/token/lookup-self").by(&made.token()).send().await.data();
+        assert_eq!(data["meta"], expected, "{asked}");
+    }
+}
+
+#[tokio::test]
 async fn a_token_with_a_limit_makes_no_tokens() {
     let (vault, ..) = vault().await;
     let limited = vault.write("auth/token/create", json!({ "num_uses": 2 })).as_root().send().await.token();

@@ -62,7 +62,7 @@ proptest! {
     ) {
         let created = Timestamp::from_nanos(START.nanos() + fraction);
         let now = Timestamp::from_nanos(created.nanos() + after);
-        let entry = TokenEntry { explicit_max_ttl, period, granted, ..blank(created) };
+        let entry = TokenEntry { granted, explicit_max_ttl, period, ..blank(created) };
         let Ok(lifetime) = Lifetime::at_renewal(&entry, increment, max, now) else { return Ok(()) };
         let end = lifetime.end(&entry, max, now);
         prop_assert!(lifetime.ttl > 0 && end > now);
