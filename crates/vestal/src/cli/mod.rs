@@ -60,10 +60,6 @@ struct CommandLine {
 #[derive(Subcommand, Debug)]
 enum Command {
     /// Run a server.
-    Server(Box<crate::server::ServerArgs>),
-    /// See the whole story in ten seconds: a server, a login, a token that stays fresh.
-    Demo(crate::demo::DemoArgs),
-    /// Run a server.
     Server(ServerArgs),
     /// See it work: a server, an authorization server, a token kept fresh.
     Demo(DemoArgs),
