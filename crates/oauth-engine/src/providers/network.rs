@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method, header};
 use url::{Host, Url};
 use vestal_crypto::SecretBytes;
 use vestal_logical::{HttpTransport, OutboundRequest, OutboundResponse, TransportError};
@@ -117,9 +117,10 @@ impl Network {
     pub(crate) async fn get(
         &self,
         url: &Url,
-        headers: HeaderMap,
+        mut headers: HeaderMap,
         timeout: Duration,
     ) -> Result<OutboundResponse, String> {
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         let request = self.request(Method::GET, url, headers, SecretBytes::default(), Some(timeout));
         self.http
             .send(request)
@@ -177,6 +178,7 @@ pub(crate) fn status_line(status: u16) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::providers::scripted::Script;
 
     fn options(pairs: &[(&str, &str)]) -> Options {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -229,6 +231,23 @@ mod tests {
             if expected.is_none() {
                 assert!(found.unwrap_err().starts_with("option \"allow_link_local\": "));
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn every_request_is_bounded_and_reaches_as_far_as_the_options_say() {
+        let (url, limit) = (Url::parse("https://idp.example/x").unwrap(), Duration::from_secs(3));
+        for given in ["false", "true"] {
+            let script = Script::new([]);
+            let reach = Reach::of(&options(&[(LINK_LOCAL, given)])).unwrap();
+            let network = Network::new(Arc::clone(&script) as Arc<dyn HttpTransport>, reach);
+            network.post(&url, HeaderMap::new(), SecretBytes::default(), Some(limit)).await.unwrap_err();
+            network.get(&url, HeaderMap::new(), limit).await.unwrap_err();
+            for request in script.requests() {
+                assert_eq!(request.reach_link_local.to_string(), given);
+                assert_eq!((request.max_answer, request.timeout), (ANSWER_LIMIT, Some(limit)));
+            }
+            assert_eq!(script.requests().len(), 2);
         }
     }
 

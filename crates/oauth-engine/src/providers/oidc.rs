@@ -183,23 +183,18 @@ impl Oidc {
         let exchanged = endpoint.run(ask, allow).await;
         let Exchanged { answer, .. } = exchanged.inspect_err(|failure| self.doubt(failure))?;
         let (identity, mut warning) = self.identity(&issuer, &answer, &grant, allow.now).await?;
-        let user_info = if self.fields.user_info {
-            let subject = identity.as_ref().map(|(_, claims)| claims);
-            match extra::user_info(&self.network, issuer.userinfo_endpoint.as_ref(), &answer, subject, allow)
-                .await
-            {
-                Ok(user_info) => Some(user_info),
-                Err(text) => {
-                    warning = Some(text);
-                    None
-                }
-            }
-        } else {
-            None
-        };
         let previous = match grant {
             Grant::Code { .. } => None,
             Grant::Refresh { previous_extra, .. } => Some(previous_extra.unwrap_or_default()),
+        };
+        let user_info = if self.fields.user_info {
+            let subject = extra::subject(identity.as_ref().map(|(_, claims)| claims), previous.as_ref());
+            extra::user_info(&self.network, issuer.userinfo_endpoint.as_ref(), &answer, subject, allow)
+                .await
+                .map_err(|text| warning = Some(text))
+                .ok()
+        } else {
+            None
         };
         let extra = self.fields.merge(previous, Fresh { identity, user_info });
         Ok(Issued { tokens: token_set(answer, extra), learned: None, warning })

@@ -22,6 +22,11 @@ impl Script {
         Arc::new(Self { answers: Mutex::new(answers.into_iter().collect()), asked: Mutex::default() })
     }
 
+    /// The requests themselves.
+    pub(crate) fn requests(&self) -> Vec<OutboundRequest> {
+        self.asked.lock().unwrap().clone()
+    }
+
     /// Verb, address and form of each request, and whether it came with basic authentication.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().iter().map(Asked::of).collect()

@@ -81,12 +81,21 @@ impl ExtraFields {
     }
 }
 
+/// Who the credential speaks for, as far as a verified ID token of now or before tells.
+pub(super) fn subject<'a>(
+    claims: Option<&'a Map<String, Value>>,
+    previous: Option<&'a Map<String, Value>>,
+) -> Option<&'a Value> {
+    let before = || previous?.get("id_token_claims")?.get("sub");
+    claims.and_then(|claims| claims.get("sub")).or_else(before)
+}
+
 /// Asks who the access token speaks for. The error is a warning.
 pub(crate) async fn user_info(
     network: &Network,
     url: Option<&Url>,
     answer: &TokenAnswer,
-    claims: Option<&Map<String, Value>>,
+    subject: Option<&Value>,
     allow: Allow,
 ) -> Result<Value, String> {
     let failed = |reason: &str| format!("oidc: error fetching user info: {reason}");
@@ -104,7 +113,6 @@ pub(crate) async fn user_info(
     let found: Map<String, Value> = serde_json::from_slice(response.body.expose())
         .map_err(|_| "oidc: error parsing user info: not a json object".to_owned())?;
     // OpenID Connect Core, section 5.3.2: what speaks of someone else must not be used.
-    let subject = claims.and_then(|claims| claims.get("sub"));
     if subject.is_some() && subject != found.get("sub") {
         return Err("oidc: error parsing user info: its subject is not that of the ID token".to_owned());
     }

@@ -115,6 +115,18 @@ async fn tokens_are_kept_when_user_info_is_out_of_reach() {
 }
 
 #[tokio::test]
+async fn user_info_of_someone_else_is_not_taken_though_the_refresh_brings_no_id_token() {
+    let idp = Idp::new();
+    let server = server(&idp, "id_token_claims,user_info").await;
+    let first = server.exchange(code(None), allow(START)).await.unwrap();
+    idp.grants("a-2", None);
+    idp.with(|state| state.user.1 = json!({ "sub": "user-2" }).to_string());
+    let second = server.exchange(refresh(Some(extra(&first))), allow(START)).await.unwrap();
+    assert_eq!(extra(&second), extra(&first));
+    assert!(second.warning.unwrap().ends_with("its subject is not that of the ID token"));
+}
+
+#[tokio::test]
 async fn a_refresh_survives_that_the_keys_are_out_of_reach_and_a_code_does_not() {
     let idp = Idp::new();
     idp.with(|state| state.keys_status = 500);
