@@ -102,8 +102,8 @@ impl Credentials {
             200 => Some(None),
             400 => {
                 let text = answer.pointer("/errors/0").and_then(Value::as_str).unwrap_or_default();
-                // A token that has just run out is being refreshed; a refusal says so.
-                text.contains("refresh failed").then(|| Some(text.to_owned()))
+                // A token that has just run out is still being refreshed; everything else is a reason.
+                (text != "token expired").then(|| Some(text.to_owned()))
             }
             _ => panic!("{}: {status} {answer}", self.path(number)),
         }

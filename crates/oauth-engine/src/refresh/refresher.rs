@@ -168,11 +168,15 @@ impl Refresher {
             }
             None => Err(ProviderError::NotSent("there is no refresh token".to_owned())),
         };
+        let answered = self.clock.now();
         let outcome = Outcome::of(answer, asked);
         self.judge(&server, &outcome);
         let presented = record.value.tokens.refresh_token;
         let settlement = Settlement { id, intent, outcome, server, presented };
         self.settle(settlement, landing).await;
+        // The one window in which a kill can lose a token that forgives nothing; the kill loop prints it.
+        let window = self.clock.now().since(answered);
+        tracing::debug!(window_micros = window.as_micros(), "an answer was settled");
     }
 
     /// What the answer says about the server.
