@@ -4,3 +4,4 @@ mod create;
 mod lifetimes;
 mod lookup;
 mod revoke;
+mod unrecorded;
