@@ -140,10 +140,14 @@ impl Engine for OAuthApp {
     async fn close(self: &Arc<Self>, deadline: Timestamp) {
         let refresher = &self.refresher;
         let clock = self.context.clock.as_ref();
-        let (refreshes, connects) =
+        let (asking, connecting) =
             tokio::join!(refresher.flights.close(clock, deadline), refresher.connects.close(clock, deadline));
-        if refreshes + connects > 0 {
-            tracing::error!(refreshes, connects, "stopped while providers were still being asked");
+        if asking + connecting > 0 {
+            tracing::error!(
+                refreshes = asking,
+                connects = connecting,
+                "stopped while providers were still being asked"
+            );
         }
         for id in refresher.unsettled.ids() {
             tracing::error!(

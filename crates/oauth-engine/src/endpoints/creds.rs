@@ -68,9 +68,11 @@ pub(crate) struct CredFields {
     refresh_token: Option<SecretText>,
     /// Of the device grant, which is not supported yet.
     #[serde(default)]
+    #[expect(dead_code, reason = "it is converted, and refused when it does not fit")]
     device_code: Option<SecretText>,
     /// Of the device grant, which is not supported yet.
     #[serde(default)]
+    #[expect(dead_code, reason = "it is converted, and refused when it does not fit")]
     scopes: CommaList,
 }
 
@@ -113,7 +115,7 @@ async fn read(app: &Arc<OAuthApp>, call: &Call, fields: CredFields) -> Result<Re
     let stored = found.value;
     let id = || app.refresher.store.id(name).ok();
     if let Some(newer) = app.refresher.unsettled.newer(id, &stored) {
-        return Ok(answer(app, Credential::clone(&newer), asked, call.now, false).await?);
+        return answer(app, Credential::clone(&newer), asked, call.now, false).await;
     }
     if stored.valid_for(call.now, asked) {
         return answer(app, stored, asked, call.now, true).await;

@@ -101,12 +101,18 @@ impl ConnectFailure {
     }
 }
 
+/// What a new credential may take the place of.
+enum Replaces {
+    Whatever,
+    /// Nothing but this generation, or nothing at all: a candidate that a crash left behind.
+    Only(Option<u64>),
+}
+
 /// A credential that only lacks its place in the store.
 struct Made {
     record: Credential,
     candidate: Option<Stamped<Intent>>,
-    /// Of a candidate that a crash left behind: it gives way to any other generation than this.
-    base: Option<Option<u64>>,
+    replaces: Replaces,
     server: Arc<Server>,
     issued: Issued,
     presented: Option<SecretString>,
@@ -164,7 +170,14 @@ impl Refresher {
         let mut record = Credential::connected(self.terms(ask), &issued, None, asked, now);
         record.accepted = Some(Accepted { mac: ask.mac.clone(), at: now });
         let server = Arc::clone(&ask.server);
-        Ok(Some(Made { record, candidate: None, base: None, server, issued, presented: None }))
+        Ok(Some(Made {
+            record,
+            candidate: None,
+            replaces: Replaces::Whatever,
+            server,
+            issued,
+            presented: None,
+        }))
     }
 
     async fn offer_token(&self, ask: Connect, landing: Landing<Result<(), ConnectFailure>>) {
@@ -174,7 +187,7 @@ impl Refresher {
         };
         match self.try_candidate(&ask.server, &intent).await {
             Ok(mut made) => {
-                made.base = None;
+                made.replaces = Replaces::Whatever;
                 self.establish(&ask.id, made, landing).await;
             }
             Err(failure) => {
@@ -244,7 +257,7 @@ impl Refresher {
         Ok(Made {
             record,
             candidate: Some(intent.clone()),
-            base: Some(candidate.base),
+            replaces: Replaces::Only(candidate.base),
             server: Arc::clone(server),
             issued,
             presented: Some(presented),
@@ -311,7 +324,9 @@ impl Refresher {
         if let Some(candidate) = &made.candidate {
             self.store.end_intent(&mut changes, id, candidate)?;
         }
-        if made.base.is_some_and(|base| base != generation) {
+        if let Replaces::Only(base) = made.replaces
+            && base != generation
+        {
             let orphan = Orphan::of(&made.server, &made.issued, self.clock.now());
             self.store.put_orphan(&mut changes, made.record.generation, &orphan)?;
             changes.reserved();

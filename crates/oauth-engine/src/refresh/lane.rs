@@ -192,13 +192,19 @@ mod tests {
     #[test]
     fn a_lane_starts_slowly_widens_with_success_and_narrows_with_failure() {
         let mut lane = Lane::default();
-        (0..500).for_each(|n| drop(lane.take(entry(n))));
+        for n in 0..500 {
+            lane.take(entry(n));
+        }
         let first = started(&mut lane, at(0));
         assert_eq!(first.len(), 4);
-        first.into_iter().for_each(|one| lane.ended(one, Effect::Issued, at(10)));
+        for one in first {
+            lane.ended(one, Effect::Issued, at(10));
+        }
         let second = started(&mut lane, at(10));
         assert_eq!(second.len(), 8);
-        second.into_iter().take(3).for_each(|one| lane.ended(one, Effect::Failed, at(20)));
+        for one in second.into_iter().take(3) {
+            lane.ended(one, Effect::Failed, at(20));
+        }
         assert_eq!(lane.window, 1);
     }
 
@@ -234,7 +240,9 @@ mod tests {
     #[test]
     fn a_lane_without_server_does_nothing_until_it_is_roused() {
         let mut lane = Lane::default();
-        (0..2).for_each(|n| drop(lane.take(entry(n))));
+        for n in 0..2 {
+            lane.take(entry(n));
+        }
         let one = lane.start(at(0)).unwrap();
         lane.ended(one, Effect::NoServer, at(0));
         assert_eq!((lane.start(at(900_000)), lane.wakes(at(900_000))), (None, None));

@@ -193,9 +193,9 @@ fn lost(
 ) -> Result<Next, IllegalStep> {
     let now = around.now;
     if user {
-        record.user_trouble(text, now)
+        record.user_trouble(text, now);
     } else {
-        record.transient_trouble(text, now)
+        record.transient_trouble(text, now);
     }
     if around.rotation == Rotation::Reusable {
         step(Phase::Refreshing, Event::Unspent)?;

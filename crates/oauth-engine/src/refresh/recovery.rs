@@ -52,9 +52,8 @@ pub(crate) fn replay(rotation: Rotation, intent: &Intent, record: &Credential, n
             let at = intent.presented.plus(wait).max(now);
             if at < intent.started.plus(grace) { Replay::At(at) } else { at_the_end() }
         }
-        Rotation::Single => at_the_end(),
         Rotation::Unknown if again < 2 && now.since(intent.started) < YOUNG => Replay::At(now),
-        Rotation::Unknown => at_the_end(),
+        Rotation::Single | Rotation::Unknown => at_the_end(),
     }
 }
 

@@ -270,7 +270,7 @@ fn tell(id: &str, record: &Credential, outcome: &Outcome) {
             tracing::warn!(credential = id, "no answer came, the refresh token may be spent");
         }
         (_, State::Parked(_)) => {
-            tracing::warn!(credential = id, "the credential waits for its server's settings")
+            tracing::warn!(credential = id, "the credential waits for its server's settings");
         }
         (_, State::Live | State::Idle) => {
             tracing::info!(credential = id, attempts = record.trouble.attempts, "a refresh failed");

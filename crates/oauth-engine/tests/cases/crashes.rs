@@ -45,7 +45,7 @@ struct Heard {
 }
 
 /// Drives a call while time goes on, for calls that wait.
-async fn drive<T>(world: &World, call: impl Future<Output = T>) -> T {
+async fn drive(world: &World, call: impl Future<Output = Got>) -> Got {
     tokio::pin!(call);
     loop {
         tokio::select! {
@@ -70,7 +70,12 @@ async fn scenario(world: &World, store: std::sync::Arc<vestal_storage::testing::
     }
     let token = json!({ "server": "mock", "refresh_token": "handed in" });
     heard.handed_in = matches!(drive(world, door.write("creds/b", token)).await, Got::Empty);
-    world.pass(95).await;
+    for _ in 0..19 {
+        // Someone builds the house again soon after it burnt.
+        if !house.store.has_ended() {
+            world.pass(5).await;
+        }
+    }
     drive(world, door.read("a")).await;
     drive(world, door.read_min("b", 3000)).await;
     settle().await;

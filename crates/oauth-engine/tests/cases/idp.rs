@@ -14,7 +14,7 @@ use vestal_logical::{Clock, HttpTransport, OutboundRequest, OutboundResponse, Ti
 
 /// What happens to refresh tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+pub(crate) enum Turn {
     /// They stay.
     Reusable,
     /// A new one each time, and the old one is forgiven that long; later its use kills the family.
@@ -25,7 +25,7 @@ pub enum Turn {
 
 /// What happens to one call.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Act {
+pub(crate) enum Act {
     /// This answer, and nothing is carried out.
     Answer(u16, Value, &'static [(&'static str, &'static str)]),
     /// The request never leaves.
@@ -42,30 +42,30 @@ pub enum Act {
 
 /// One presentation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Presented {
-    pub host: String,
+pub(crate) struct Presented {
+    pub(crate) host: String,
     /// `authorization_code` or `refresh_token`.
-    pub grant: String,
-    pub token: String,
-    pub at: Timestamp,
+    pub(crate) grant: String,
+    pub(crate) token: String,
+    pub(crate) at: Timestamp,
     /// Whether an intent was durable at that moment.
-    pub intended: bool,
+    pub(crate) intended: bool,
     /// What became of it: `issued`, an error code, or `not carried out`.
-    pub fate: String,
+    pub(crate) fate: String,
 }
 
 /// One authorization server.
-pub struct Realm {
+pub(crate) struct Realm {
     /// `expires_in` of one answer after the other; the last one stays.
-    pub lives: VecDeque<Value>,
-    pub turn: Turn,
+    pub(crate) lives: VecDeque<Value>,
+    pub(crate) turn: Turn,
     /// Precedes the number of the token.
-    pub prefix: String,
-    pub script: VecDeque<Act>,
+    pub(crate) prefix: String,
+    pub(crate) script: VecDeque<Act>,
     /// What happens when the script is at its end.
-    pub always: Option<Act>,
+    pub(crate) always: Option<Act>,
     /// Members added to each answer.
-    pub extra: Map<String, Value>,
+    pub(crate) extra: Map<String, Value>,
     issued: u64,
     live: HashMap<String, u64>,
     spent: HashMap<String, (Timestamp, u64)>,
@@ -92,7 +92,7 @@ impl Default for Realm {
 type Observer = Box<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
 
 /// All of them.
-pub struct Idp {
+pub(crate) struct Idp {
     clock: Arc<SimClock>,
     realms: Mutex<BTreeMap<String, Realm>>,
     ledger: Mutex<Vec<Presented>>,
@@ -101,7 +101,7 @@ pub struct Idp {
 }
 
 impl Idp {
-    pub fn new(clock: &Arc<SimClock>) -> Arc<Self> {
+    pub(crate) fn new(clock: &Arc<SimClock>) -> Arc<Self> {
         Arc::new(Self {
             clock: Arc::clone(clock),
             realms: Mutex::default(),
@@ -112,45 +112,37 @@ impl Idp {
     }
 
     /// Changes the server at `https://<host>`.
-    pub fn with<T>(&self, host: &str, change: impl FnOnce(&mut Realm) -> T) -> T {
+    pub(crate) fn with<T>(&self, host: &str, change: impl FnOnce(&mut Realm) -> T) -> T {
         change(self.realms().entry(host.to_owned()).or_default())
     }
 
     /// Lifetimes of the tokens to come.
-    pub fn lives<const N: usize>(&self, host: &str, lives: [Value; N]) {
+    pub(crate) fn lives<const N: usize>(&self, host: &str, lives: [Value; N]) {
         self.with(host, |realm| realm.lives = lives.into());
     }
 
     /// What happens to the next calls.
-    pub fn script<const N: usize>(&self, host: &str, acts: [Act; N]) {
+    pub(crate) fn script<const N: usize>(&self, host: &str, acts: [Act; N]) {
         self.with(host, |realm| realm.script = acts.into());
     }
 
     /// All that was presented.
-    pub fn ledger(&self) -> Vec<Presented> {
+    pub(crate) fn ledger(&self) -> Vec<Presented> {
         self.ledger.lock().unwrap().clone()
     }
 
     /// How many calls there were.
-    pub fn calls(&self) -> usize {
+    pub(crate) fn calls(&self) -> usize {
         self.ledger.lock().unwrap().len()
     }
 
-    /// The refresh tokens that a server takes now.
-    pub fn live(&self, host: &str) -> Vec<String> {
-        let mut live: Vec<String> =
-            self.realms().get(host).map(|realm| realm.live.keys().cloned().collect()).unwrap_or_default();
-        live.sort();
-        live
-    }
-
     /// Lets all go that hang.
-    pub fn let_go(&self) {
+    pub(crate) fn let_go(&self) {
         self.gate.send_modify(|gate| *gate += 1);
     }
 
     /// Asked at each presentation whether an intent is durable.
-    pub fn observe(&self, observer: Observer) {
+    pub(crate) fn observe(&self, observer: Observer) {
         *self.observer.lock().unwrap() = Some(observer);
     }
 
@@ -190,8 +182,7 @@ impl Realm {
         let life = if self.lives.len() > 1 { self.lives.pop_front() } else { self.lives.front().cloned() };
         body["expires_in"] = life.unwrap_or(Value::Null);
         let token = match (self.turn, form.get("refresh_token")) {
-            (Turn::None, _) => None,
-            (Turn::Reusable, Some(_)) => None,
+            (Turn::None, _) | (Turn::Reusable, Some(_)) => None,
             (Turn::Reusable | Turn::Rotating(_), _) => Some(format!("refresh_{}", self.issued)),
         };
         if let Some(token) = token {
@@ -239,7 +230,7 @@ fn answer(status: u16, body: &Value, headers: &[(&'static str, &'static str)]) -
 }
 
 /// The transport of a world.
-pub struct Wire(pub Arc<Idp>);
+pub(crate) struct Wire(pub(crate) Arc<Idp>);
 
 impl HttpTransport for Wire {
     fn send(&self, request: OutboundRequest) -> BoxFuture<'static, Result<OutboundResponse, TransportError>> {

@@ -21,19 +21,19 @@ use vestal_storage::{Barrier, MemoryStore, Part, Physical, Place, Record, View};
 
 use crate::idp::{Idp, Wire};
 
-pub const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
+pub(crate) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
 /// Any record, as JSON.
 #[derive(Serialize, Deserialize)]
-pub struct Json(pub Value);
+pub(crate) struct Json(pub(crate) Value);
 
 impl Record for Json {
     const VERSION: u8 = 1;
 }
 
-pub struct World {
-    pub clock: Arc<SimClock>,
-    pub idp: Arc<Idp>,
+pub(crate) struct World {
+    pub(crate) clock: Arc<SimClock>,
+    pub(crate) idp: Arc<Idp>,
     disk: Arc<dyn Physical>,
     entropy: Arc<dyn Entropy>,
     keyring: Keyring,
@@ -41,9 +41,9 @@ pub struct World {
 }
 
 /// One mount, open.
-pub struct House {
-    pub store: Arc<FaultStore>,
-    pub mounted: Mounted,
+pub(crate) struct House {
+    pub(crate) store: Arc<FaultStore>,
+    pub(crate) mounted: Mounted,
     clock: Arc<SimClock>,
     mount: Arc<MountPoint>,
     barrier: Barrier,
@@ -63,11 +63,11 @@ fn mount_point() -> Arc<MountPoint> {
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::on(Arc::new(MemoryStore::new()))
     }
 
-    pub fn on(disk: Arc<dyn Physical>) -> Self {
+    pub(crate) fn on(disk: Arc<dyn Physical>) -> Self {
         let clock = Arc::new(SimClock::at(START));
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(7));
         let keyring = Keyring::generate(entropy.as_ref(), 0);
@@ -76,18 +76,18 @@ impl World {
     }
 
     /// Opens the mount on what is durable, its background work included.
-    pub async fn open(&self) -> House {
+    pub(crate) async fn open(&self) -> House {
         self.open_on(FaultStore::new(Arc::clone(&self.disk))).await.unwrap()
     }
 
-    pub async fn open_on(&self, store: Arc<FaultStore>) -> Result<House, Error> {
+    pub(crate) async fn open_on(&self, store: Arc<FaultStore>) -> Result<House, Error> {
         let mut house = self.open_quiet(store).await?;
         house.start();
         Ok(house)
     }
 
     /// Opens the mount without its background work.
-    pub async fn open_quiet(&self, store: Arc<FaultStore>) -> Result<House, Error> {
+    pub(crate) async fn open_quiet(&self, store: Arc<FaultStore>) -> Result<House, Error> {
         let epoch = store.leadership().acquire().await?;
         let barrier = Barrier::open(
             Arc::<FaultStore>::clone(&store),
@@ -113,12 +113,12 @@ impl World {
     }
 
     /// A store on the same disk.
-    pub fn store(&self) -> Arc<FaultStore> {
+    pub(crate) fn store(&self) -> Arc<FaultStore> {
         FaultStore::new(Arc::clone(&self.disk))
     }
 
     /// What is durable, seen past every fault.
-    pub fn look(&self) -> View {
+    pub(crate) fn look(&self) -> View {
         let barrier = Barrier::open(
             Arc::clone(&self.disk),
             self.keyring.clone(),
@@ -128,24 +128,24 @@ impl World {
         barrier.view(&place())
     }
 
-    pub async fn pass(&self, seconds: u64) {
+    pub(crate) async fn pass(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds)).await;
     }
 
     /// The stored record of a credential.
-    pub async fn record(&self, name: &str) -> Option<Value> {
+    pub(crate) async fn record(&self, name: &str) -> Option<Value> {
         let found = self.look().get::<Json>(&Place::root().plain("cred").leaf(name)).await.unwrap();
         found.map(|found| found.value.0)
     }
 
     /// All records below a word.
-    pub async fn below(&self, word: &str) -> Vec<Value> {
+    pub(crate) async fn below(&self, word: &str) -> Vec<Value> {
         let page = self.look().page::<Json>(&Place::root().plain(word), None, 100_000).await.unwrap();
         page.items.into_iter().map(|item| item.value.0).collect()
     }
 
     /// The entries of an index as (group, instant, id).
-    pub async fn index(&self, word: &str) -> BTreeSet<(String, String, String)> {
+    pub(crate) async fn index(&self, word: &str) -> BTreeSet<(String, String, String)> {
         let page = self.look().keys(&Place::root().plain(word), None, 1_000_000).await.unwrap();
         let words =
             |place: &Place| -> Vec<String> {
@@ -166,7 +166,7 @@ impl World {
     }
 
     /// Index and records say the same; every intent belongs to a credential, or is a candidate.
-    pub async fn check(&self) {
+    pub(crate) async fn check(&self) {
         let view = self.look();
         let (mut due, mut parked) = (BTreeSet::new(), BTreeSet::new());
         let mut generations = BTreeSet::new();
@@ -200,7 +200,7 @@ impl World {
     }
 
     /// The calls for one host, as (grant, token, fate).
-    pub fn told(&self, host: &str) -> Vec<(String, String, String)> {
+    pub(crate) fn told(&self, host: &str) -> Vec<(String, String, String)> {
         let ledger = self.idp.ledger().into_iter().filter(|one| one.host == host);
         ledger.map(|one| (one.grant, one.token, one.fate)).collect()
     }
@@ -212,14 +212,14 @@ fn place() -> Place {
 
 /// An answer, taken apart.
 #[derive(Debug)]
-pub enum Got {
+pub(crate) enum Got {
     Data(Value, Vec<String>),
     Empty,
     Failed(Kind, String),
 }
 
 impl Got {
-    pub fn data(self) -> Value {
+    pub(crate) fn data(self) -> Value {
         match self {
             Self::Data(data, _) => data,
             other => panic!("{other:?}"),
@@ -227,18 +227,18 @@ impl Got {
     }
 
     /// The access token of a credential that was read.
-    pub fn token(self) -> String {
+    pub(crate) fn token(self) -> String {
         self.data()["access_token"].as_str().unwrap().to_owned()
     }
 
-    pub fn warnings(self) -> Vec<String> {
+    pub(crate) fn warnings(self) -> Vec<String> {
         match self {
             Self::Data(_, warnings) => warnings,
             other => panic!("{other:?}"),
         }
     }
 
-    pub fn text(self) -> String {
+    pub(crate) fn text(self) -> String {
         match self {
             Self::Failed(_, text) => text,
             other => panic!("{other:?}"),
@@ -246,7 +246,7 @@ impl Got {
     }
 
     /// The text of a 400.
-    pub fn invalid(self) -> String {
+    pub(crate) fn invalid(self) -> String {
         match self {
             Self::Failed(Kind::Invalid, text) => text,
             other => panic!("{other:?}"),
@@ -254,14 +254,14 @@ impl Got {
     }
 
     /// The text of a 500.
-    pub fn internal(self) -> String {
+    pub(crate) fn internal(self) -> String {
         match self {
             Self::Failed(Kind::Internal, text) => text,
             other => panic!("{other:?}"),
         }
     }
 
-    pub fn empty(self) {
+    pub(crate) fn empty(self) {
         assert!(matches!(self, Self::Empty), "{self:?}");
     }
 }
@@ -278,19 +278,19 @@ impl From<Result<Reply<Value>, Error>> for Got {
 
 /// What a call needs, so that it can be made in a task of its own.
 #[derive(Clone)]
-pub struct Door {
+pub(crate) struct Door {
     mounted: Mounted,
     clock: Arc<SimClock>,
     mount: Arc<MountPoint>,
 }
 
 impl Door {
-    pub async fn call(&self, operation: Operation, path: &str, data: Value) -> Got {
+    pub(crate) async fn call(&self, operation: Operation, path: &str, data: Value) -> Got {
         let now = self.clock.now();
         self.call_until(operation, path, data, now.plus(Duration::from_secs(90))).await
     }
 
-    pub async fn call_until(
+    pub(crate) async fn call_until(
         &self,
         operation: Operation,
         path: &str,
@@ -321,20 +321,20 @@ impl Door {
         self.mounted.dispatch.run(&matched, &call).await.into()
     }
 
-    pub async fn read(&self, name: &str) -> Got {
+    pub(crate) async fn read(&self, name: &str) -> Got {
         self.call(Operation::Read, &format!("creds/{name}"), Value::Null).await
     }
 
-    pub async fn read_min(&self, name: &str, seconds: u64) -> Got {
+    pub(crate) async fn read_min(&self, name: &str, seconds: u64) -> Got {
         let query = json!({ "minimum_seconds": seconds.to_string() });
         self.call(Operation::Read, &format!("creds/{name}"), query).await
     }
 
-    pub async fn write(&self, path: &str, data: Value) -> Got {
+    pub(crate) async fn write(&self, path: &str, data: Value) -> Got {
         self.call(Operation::Update, path, data).await
     }
 
-    pub async fn delete(&self, path: &str) -> Got {
+    pub(crate) async fn delete(&self, path: &str) -> Got {
         self.call(Operation::Delete, path, Value::Null).await
     }
 }
@@ -346,16 +346,21 @@ impl House {
         }
     }
 
-    pub fn door(&self) -> Door {
+    /// What the mount may write.
+    pub(crate) fn view(&self) -> View {
+        self.barrier.view(&place())
+    }
+
+    pub(crate) fn door(&self) -> Door {
         Door { mounted: self.mounted.clone(), clock: Arc::clone(&self.clock), mount: Arc::clone(&self.mount) }
     }
 
     /// A server `name` whose provider is the one at `host`.
-    pub async fn server(&self, name: &str, host: &str, options: Value) {
+    pub(crate) async fn server(&self, name: &str, host: &str, options: Value) {
         self.try_server(name, host, options).await.empty();
     }
 
-    pub async fn try_server(&self, name: &str, host: &str, options: Value) -> Got {
+    pub(crate) async fn try_server(&self, name: &str, host: &str, options: Value) -> Got {
         let mut all = json!({ "token_url": format!("https://{host}/token"), "auth_style": "in_header" });
         if let Value::Object(more) = options {
             all.as_object_mut().unwrap().extend(more);
@@ -366,41 +371,41 @@ impl House {
         self.door().write(&format!("servers/{name}"), server).await
     }
 
-    pub async fn config(&self, config: Value) {
+    pub(crate) async fn config(&self, config: Value) {
         self.door().write("config", config).await.empty();
         settle().await;
     }
 
     /// Connects a credential by a fresh code.
-    pub async fn connect(&self, name: &str, server: &str) {
+    pub(crate) async fn connect(&self, name: &str, server: &str) {
         self.connect_with(name, json!({ "server": server })).await;
     }
 
-    pub async fn connect_with(&self, name: &str, fields: Value) {
+    pub(crate) async fn connect_with(&self, name: &str, fields: Value) {
         static FRESH: AtomicU64 = AtomicU64::new(0);
         let mut all = json!({ "code": format!("code {}", FRESH.fetch_add(1, Ordering::Relaxed)) });
         all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         self.write(name, all).await.empty();
     }
 
-    pub async fn write(&self, name: &str, data: Value) -> Got {
+    pub(crate) async fn write(&self, name: &str, data: Value) -> Got {
         self.door().write(&format!("creds/{name}"), data).await
     }
 
-    pub async fn read(&self, name: &str) -> Got {
+    pub(crate) async fn read(&self, name: &str) -> Got {
         self.door().read(name).await
     }
 
-    pub async fn read_min(&self, name: &str, seconds: u64) -> Got {
+    pub(crate) async fn read_min(&self, name: &str, seconds: u64) -> Got {
         self.door().read_min(name, seconds).await
     }
 
-    pub async fn call(&self, operation: Operation, path: &str, data: Value) -> Got {
+    pub(crate) async fn call(&self, operation: Operation, path: &str, data: Value) -> Got {
         self.door().call(operation, path, data).await
     }
 
     /// The process dies.
-    pub async fn crash(self) {
+    pub(crate) async fn crash(self) {
         self.store.crash();
         self.barrier.empty();
         for task in &self.tasks {
@@ -410,7 +415,7 @@ impl House {
     }
 
     /// The mount is closed in order, with that many seconds for it.
-    pub async fn close(self, seconds: u64) {
+    pub(crate) async fn close(self, seconds: u64) {
         for task in &self.tasks {
             task.abort();
         }
