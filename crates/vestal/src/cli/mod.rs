@@ -63,13 +63,21 @@ enum Command {
     Server(ServerArgs),
     /// See it work: a server, an authorization server, a token kept fresh.
     Demo(DemoArgs),
+    /// Read a secret, a credential or configuration.
     Read(With<read::Read>),
+    /// Write data: configuration, credentials, secrets.
     Write(With<write::Write>),
+    /// Change only the fields that are named.
     Patch(With<write::Patch>),
+    /// Delete a secret, a credential or configuration.
     Delete(With<delete::Delete>),
+    /// List names below a path.
     List(With<list::List>),
+    /// Log in, and keep the token for the next commands.
     Login(With<login::Login>),
+    /// Show whether the server is sealed. Exit code 0: unsealed, 1: error, 2: sealed.
     Status(With<status::Status>),
+    /// Open a wrapped answer; without a token, the one the current token wraps.
     Unwrap(With<unwrap::Unwrap>),
     /// Key/value secrets.
     Kv(Group<kv::Kv>),
@@ -85,6 +93,7 @@ enum Command {
     Audit(Group<audit::Audit>),
     /// The server's own life: initialise, unseal, seal.
     Operator(Group<operator::Operator>),
+    /// Show what a path of the API does.
     PathHelp(With<path_help::PathHelp>),
     /// Print settings in use.
     Print(Group<print::Print>),

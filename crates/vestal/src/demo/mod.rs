@@ -65,7 +65,7 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let end = async {
         match args.seconds {
             Some(seconds) => {
-                SystemClock.sleep_until(SystemClock.now().plus(Duration::from_secs(seconds))).await
+                SystemClock.sleep_until(SystemClock.now().plus(Duration::from_secs(seconds))).await;
             }
             None => std::future::pending().await,
         }

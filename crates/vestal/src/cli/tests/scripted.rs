@@ -126,3 +126,20 @@ fn every_command_has_a_help_text_and_asks_nobody_for_it() {
         assert!(ran.stdout.contains("Usage:"), "{arguments:?}: {}", ran.stdout);
     }
 }
+
+#[test]
+fn every_command_and_every_argument_is_explained() {
+    fn check(command: &clap::Command) {
+        let name = command.get_name();
+        assert!(
+            command.get_about().is_some_and(|about| !about.to_string().contains("how the server is reached")),
+            "{name}"
+        );
+        for argument in command.get_arguments() {
+            assert!(argument.get_help().is_some(), "{name} {}", argument.get_id());
+        }
+        command.get_subcommands().for_each(check);
+    }
+    use clap::CommandFactory as _;
+    check(&super::super::CommandLine::command());
+}

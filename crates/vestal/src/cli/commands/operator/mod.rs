@@ -1,5 +1,6 @@
 //! `vestal operator`.
 
+mod compact;
 mod init;
 mod unseal;
 
@@ -24,6 +25,8 @@ pub(crate) enum Operator {
     Seal(Seal),
     /// Show the present encryption key's number and age.
     KeyStatus(KeyStatus),
+    /// Rewrite a store that no server uses.
+    Compact(compact::Compact),
 }
 
 #[derive(Args, Debug)]
@@ -42,6 +45,7 @@ impl Run for Operator {
             Self::Unseal(command) => command.run(session).await,
             Self::Seal(command) => command.run(session).await,
             Self::KeyStatus(command) => command.run(session).await,
+            Self::Compact(command) => command.run(session).await,
         }
     }
 }
