@@ -11,6 +11,8 @@ mod resolver;
 #[cfg(test)]
 mod tests;
 mod tls;
+#[cfg(test)]
+mod tls_tests;
 
 use std::fmt;
 use std::net::IpAddr;
