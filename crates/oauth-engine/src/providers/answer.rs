@@ -127,7 +127,7 @@ fn seconds(text: &str) -> Life {
 }
 
 /// Reads any bytes as the answer of a token endpoint would be read, a failure included, and says whether there was a
-/// token. For fuzzing: it must neither panic nor grow beyond its input.
+/// token; an ID token in it is taken apart and checked. For fuzzing: it must neither panic nor grow beyond its input.
 #[must_use]
 pub fn fuzzed(status: u16, content_type: &[u8], body: &[u8]) -> bool {
     let mut headers = http::HeaderMap::new();
@@ -136,7 +136,11 @@ pub fn fuzzed(status: u16, content_type: &[u8], body: &[u8]) -> bool {
     }
     let response = OutboundResponse { status, headers, body: vestal_crypto::SecretBytes::new(body) };
     if (200..300).contains(&status) {
-        return read(&response).is_ok();
+        let Ok(answer) = read(&response) else { return false };
+        if let Some(token) = answer.id_token {
+            super::id_token::fuzzed(token.expose());
+        }
+        return true;
     }
     let presented = SecretString::from("presented");
     let failure = super::refusal::judge(&response, &[&presented], vestal_logical::Timestamp::default());

@@ -14,7 +14,7 @@ use url::Url;
 use vestal_logical::Timestamp;
 
 use super::AuthStyle;
-use super::network::{Network, status_line};
+use super::network::{Network, judge_named_by, status_line};
 
 /// Asking takes no longer than this.
 const TIME: Duration = Duration::from_secs(20);
@@ -69,7 +69,7 @@ fn read(
     }
     let callable = |name: &str| match text(document, name) {
         None => Ok(None),
-        Some(address) => match network.reach.judge(&address) {
+        Some(address) => match judge_named_by(network.reach, issuer, &address) {
             Ok(_) => Ok(Some(address)),
             Err(reason) => Err(format!("oidc: {name} of the provider: {reason}")),
         },

@@ -60,6 +60,15 @@ impl Reach {
     }
 }
 
+/// As [`Reach::judge`], for an address that an issuer names: one that is itself asked over `https` cannot send us back
+/// to plain `http` on this machine.
+pub(crate) fn judge_named_by(reach: Reach, issuer: &str, address: &str) -> Result<Url, &'static str> {
+    let url = reach.judge(address)?;
+    let secure = Url::parse(issuer).is_ok_and(|issuer| issuer.scheme() == "https");
+    let downgraded = url.scheme() == "http" && secure && !reach.insecure;
+    if downgraded { Err("an https issuer must not name http addresses") } else { Ok(url) }
+}
+
 fn switch(options: &Options, name: &str) -> Result<bool, String> {
     match options.get(name).map(String::as_str) {
         None | Some("" | "false" | "0" | "f" | "F" | "False" | "FALSE") => Ok(false),

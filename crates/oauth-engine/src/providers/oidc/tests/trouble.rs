@@ -63,6 +63,8 @@ async fn a_discovery_that_cannot_be_used_says_why_without_its_body() {
         state.document["token_endpoint"] = json!("http://elsewhere.example/token");
     });
     error("oidc: token_endpoint of the provider: http is allowed to this machine only; use https or set the option \"allow_insecure_http\"").await;
+    idp.with(|state| state.document["token_endpoint"] = json!("http://127.0.0.1/token"));
+    error("oidc: token_endpoint of the provider: an https issuer must not name http addresses").await;
     idp.with(|state| drop(state.document.as_object_mut().unwrap().remove("token_endpoint")));
     error("oidc: the provider names no token_endpoint").await;
     idp.with(|state| state.document = json!(["s3cret"]));
