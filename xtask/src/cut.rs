@@ -96,25 +96,100 @@ fn rounds(program: &Path, mut stage: Stage, kind: &str, flags: &Flags) -> Result
         let lines = stage.strike(writer)?;
         let before = std::fs::read_to_string(&found)?;
         std::fs::write(&acknowledged, before + &lines)?;
-        let store = stage.left()?;
-        let mut check = std::process::Command::new(program);
-        check.arg("check").arg(&store).arg(kind).arg(&acknowledged).arg(&found);
-        let figures = run::output(&mut check)
+        let figures = check(program, &stage.left()?, kind, &acknowledged, &found)
             .with_context(|| format!("{kind}, round {round}: the store does not open"))?;
         let count = lines.lines().count();
-        println!("{kind} {round}: {count} acknowledged, {}", figures.trim_end());
+        println!("{kind} {round}: {count} acknowledged, {figures}");
         tally.rounds += 1;
         tally.acknowledged += count;
         tally.rebuilt += u32::from(figures.contains("rebuilt"));
-        tally.lost += figures.split(' ').next().and_then(|lost| lost.parse().ok()).unwrap_or(1);
+        tally.lost += lost(&figures);
         stage.go_on()?;
     }
+    tally.lost += harms(program, &mut stage, kind)?;
     Ok(tally)
+}
+
+fn check(program: &Path, store: &Path, kind: &str, acknowledged: &Path, found: &Path) -> Result<String> {
+    let mut check = std::process::Command::new(program);
+    check.arg("check").arg(store).arg(kind).arg(acknowledged).arg(found);
+    Ok(run::output(&mut check)?.trim_end().to_owned())
+}
+
+/// How many writes the figures of a check say are lost.
+fn lost(figures: &str) -> u64 {
+    figures.split(' ').next().and_then(|lost| lost.parse().ok()).unwrap_or(1)
+}
+
+/// After the cuts: sled's directory is deleted, truncated, filled with noise, and everything is still served.
+fn harms(program: &Path, stage: &mut Stage, kind: &str) -> Result<u64> {
+    let (known, found) = (stage.file("found"), stage.file("found-after-harm"));
+    let store = stage.left()?;
+    let sled = store.join("sled");
+    let mut sum = 0;
+    for harm in ["deleted", "truncated", "filled with noise"] {
+        match harm {
+            "deleted" => std::fs::remove_dir_all(&sled)?,
+            _ => {
+                for entry in std::fs::read_dir(&sled)? {
+                    let path = entry?.path();
+                    let length = usize::try_from(std::fs::metadata(&path)?.len())?;
+                    match harm {
+                        _ if path.is_dir() => {}
+                        "truncated" => {
+                            std::fs::File::options().write(true).open(&path)?.set_len(length as u64 / 3)?
+                        }
+                        _ => std::fs::write(&path, noise(length))?,
+                    }
+                }
+            }
+        }
+        let figures = check(program, &store, kind, &known, &found)
+            .with_context(|| format!("{kind}, sled {harm}: the store does not open"))?;
+        println!("{kind}, sled {harm}: {figures}");
+        sum += lost(&figures);
+    }
+    Ok(sum)
+}
+
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x2545_F491_4F6C_DD1D_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    };
+    (0..length.div_ceil(8)).flat_map(|_| next()).take(length).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
+
+    /// The loop would prove nothing if the copy held what the store never made durable.
+    #[test]
+    fn what_was_never_synced_is_not_in_the_copy() {
+        if !Stage::can_cut() {
+            println!("not root, or no loop devices: no power can be cut here");
+            return;
+        }
+        let folder = Workspace::find().unwrap().target().join("cut-test-rig");
+        let mut stage = Stage::cut(&folder).unwrap();
+        let inner = stage.store().parent().unwrap().to_owned();
+        let mut synced = std::fs::File::create(inner.join("synced")).unwrap();
+        synced.write_all(b"synced").unwrap();
+        synced.sync_all().unwrap();
+        std::fs::File::open(&inner).unwrap().sync_all().unwrap();
+        std::fs::write(inner.join("unsynced"), b"unsynced").unwrap();
+        synced.write_all(b", and more").unwrap();
+        stage.cut_now(|| ()).unwrap();
+        let left = stage.left().unwrap().parent().unwrap().to_owned();
+        assert_eq!(std::fs::read(left.join("synced")).unwrap(), b"synced");
+        assert!(std::fs::read(left.join("unsynced")).is_err(), "it was in memory only");
+    }
 
     #[test]
     fn two_cuts_of_each_kind_lose_nothing() {

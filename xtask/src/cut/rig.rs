@@ -137,16 +137,24 @@ impl Stage {
 
     /// Ends the writer by a power cut or a kill, and says what it had acknowledged.
     pub(super) fn strike(&mut self, mut writer: Writer) -> Result<String> {
-        let Some(rig) = &mut self.rig else { return writer.kill() };
-        let lines = {
-            let _frozen = Frozen::new(&rig.outer.folder)?;
-            copy_image(&rig.image(), &rig.copy())?;
-            // Nothing that needs the disk can have been acknowledged since the freeze, so all of it must be in the copy.
-            writer.acknowledged()
-        };
+        if self.rig.is_none() {
+            return writer.kill();
+        }
+        // Nothing that needs the disk can have been acknowledged since the freeze, so all of it must be in the copy.
+        let lines = self.cut_now(|| writer.acknowledged())?;
         writer.kill()?;
-        rig.inner = None;
+        if let Some(rig) = &mut self.rig {
+            rig.inner = None;
+        }
         Ok(lines)
+    }
+
+    /// Copies the disk in the middle of whatever it is doing; `while_frozen` is called before it goes on.
+    pub(super) fn cut_now<T>(&mut self, while_frozen: impl FnOnce() -> T) -> Result<T> {
+        let rig = self.rig.as_ref().context("there is no disk of our own")?;
+        let _frozen = Frozen::new(&rig.outer.folder)?;
+        copy_image(&rig.image(), &rig.copy())?;
+        Ok(while_frozen())
     }
 
     /// What the strike left, to be looked at.

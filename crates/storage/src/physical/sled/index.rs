@@ -250,6 +250,12 @@ impl Index {
             .map_err(|error| Trouble::Io(format!("cannot sync sled's file: {error}")))
     }
 
+    /// sled itself, for tests that tamper with it.
+    #[cfg(test)]
+    pub(crate) fn raw(&self) -> &sled::Db {
+        &self.db
+    }
+
     /// Whether sled has put something into its `blobs` directory, which it never syncs.
     pub(crate) fn has_blobs(&self) -> bool {
         std::fs::read_dir(self.directory.join("blobs")).is_ok_and(|mut blobs| blobs.next().is_some())

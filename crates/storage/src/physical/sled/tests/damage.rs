@@ -125,6 +125,67 @@ async fn noise_anywhere_in_sleds_file_is_survived() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_segment_whose_header_is_damaged_is_no_loss() {
+    let bench = Bench::new();
+    let mut model = Model::new();
+    let mut store = bench.open();
+    for seed in 1..=6 {
+        let epoch = lead(&store).await;
+        live(&store, epoch, &mut model, 150, seed).await;
+        if seed == 3 {
+            store.close().await.unwrap();
+            drop(store);
+            store = bench.open();
+        }
+    }
+    // Half a second after the last write sled has written its buffers by itself.
+    let db = bench.store().join("sled/db");
+    store.shared.index().unwrap().1.flush().unwrap();
+    let whole = bench.directory.path().join("whole");
+    copy(bench.store(), &whole);
+    drop(store);
+    let segments = length(&whole.join("sled/db")).div_ceil(8 << 20);
+    assert!(segments > 3, "{segments} segments only");
+    for segment in 0..segments {
+        std::fs::remove_dir_all(bench.store()).unwrap();
+        copy(&whole, bench.store());
+        noise(&db, segment * (8 << 20), 20);
+        let store = bench.open();
+        holds(&store, &model, &format!("segment {segment} of {segments}")).await;
+    }
+}
+
+/// What no checksum of a single record could tell.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_that_sled_lost_or_brought_back_are_missed_by_the_sum() {
+    type Tamper = fn(&sled::Db, &[u8], sled::IVec);
+    let cases: [(&str, Tamper); 3] = [
+        ("lost", |db, at, _| drop(db.remove(at).unwrap())),
+        ("brought back", |db, at, older| drop(db.insert(at, older).unwrap())),
+        ("added", |db, _, older| drop(db.insert(b"r\x01\x00\x01x", older).unwrap())),
+    ];
+    for (what, tamper) in cases {
+        let bench = Bench::new();
+        let store = bench.open();
+        let epoch = lead(&store).await;
+        let mut model = Model::new();
+        write(&store, epoch, &mut model, vec![put(key(1), vec![1; 300]), put(key(2), vec![1; 300])]).await;
+        let at = super::super::record::record_key(key(1).as_bytes());
+        let index = store.shared.index().unwrap().1;
+        let older = index.raw().get(&at).unwrap().unwrap();
+        write(&store, epoch, &mut model, vec![put(key(1), vec![2; 300])]).await;
+        tamper(index.raw(), &at, older);
+        index.flush().unwrap();
+        let left = bench.directory.path().join("left");
+        copy(bench.store(), &left);
+        let opened = SledStore::open(&bench.elsewhere(left)).unwrap();
+        let rebuilt = opened.facts().rebuilt.expect(what);
+        assert_eq!(rebuilt.reason, "sled lost or resurrected records", "{what}");
+        holds(&opened, &model, what).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sled_may_be_harmed_while_it_is_open() {
     let (mut bench, mut model) = aged(true, false).await;
     bench.options.cache_bytes = 1 << 10;
