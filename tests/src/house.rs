@@ -173,6 +173,13 @@ impl House {
         self.watch_secrets(&mut everything);
         self.watch_names(&mut everything);
 
+        let mut names = Canary::default();
+        self.watch_names(&mut names);
+        assert!(
+            !names.found_in(&self.server.audit_file()).is_empty(),
+            "the audit file names paths, and the search sees it"
+        );
+
         let mut leaks = everything.found_in(&self.server.store());
         leaks.extend(everything.found_in(&self.server.log()));
         leaks.extend(secrets.found_in(&self.server.audit_file()));

@@ -38,6 +38,7 @@ impl Server {
              listener \"tcp\" {{\n  address = \"127.0.0.1:{port}\"\n  tls_disable = true\n}}\n\
              api_addr = \"{}\"\n\
              disable_mlock = true\n\
+             log_level = \"trace\"\n\
              audit \"file\" \"trail\" {{\n  options {{\n    file_path = \"{}\"\n  }}\n}}\n{more}",
             server.store().display(),
             server.address,
