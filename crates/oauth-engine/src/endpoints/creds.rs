@@ -21,8 +21,8 @@ use crate::credential::record::{Credential, LEAST_DELTA};
 use crate::credential::state::{Event, step};
 use crate::providers::Options;
 use crate::refresh::connect::{Connect, Offer};
+use crate::refresh::end::{Effect, Why};
 use crate::refresh::flights::Waited;
-use crate::refresh::refresher::{Effect, Why};
 
 const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 /// Looks at a credential that changes while it is read are repeated this often.
@@ -142,8 +142,9 @@ async fn refreshed(
         if record.valid_for(now, asked) || !record.may_refresh() {
             break;
         }
-        // What a longer wish alone asks for is rationed.
-        if record.valid_for(now, LEAST_DELTA) && !refresher.guard.take(&id, now) {
+        // What a longer wish alone asks for is rationed; joining what is under way costs nothing.
+        let under_way = refresher.flights.has(&(id.clone(), record.generation));
+        if !under_way && record.valid_for(now, LEAST_DELTA) && !refresher.guard.take(&id, now) {
             break;
         }
         let why = Why::Read { delta: asked };
@@ -154,7 +155,7 @@ async fn refreshed(
             Waited::Landed(end) => end,
             Waited::TooLate | Waited::Lost => break,
         };
-        let called = matches!(end.effect, Effect::Issued | Effect::Failed);
+        let called = matches!(end.effect, Effect::Issued | Effect::Failed | Effect::Judged);
         match end.record {
             Some(new) if called || end.effect == Effect::NoServer => {
                 return Ok((Some(Credential::clone(&new)), end.durable));

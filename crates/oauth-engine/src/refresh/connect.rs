@@ -13,7 +13,7 @@ use vestal_crypto::SecretString;
 use vestal_logical::{Error, Kind, Timestamp};
 use vestal_storage::{Changes, Stamped, StorageError};
 
-use super::backoff::{SERVER, SETTLE};
+use super::backoff::SETTLE;
 use super::flights::{Landing, Waited};
 use super::limits::time_limit;
 use super::outcome::shown;
@@ -22,14 +22,11 @@ use super::settle::{hopeless, unavailable};
 use crate::credential::intent::{Candidate, Intent, Orphan};
 use crate::credential::record::{Accepted, Credential, Terms};
 use crate::credential::state::{Event, Phase, State, step};
-use crate::credential::store::Found;
 use crate::providers::{Allow, Grant, Issued, Options, ProviderError};
-use crate::server::{Lesson, Server, ServerProblem};
+use crate::server::{Lesson, Server};
 
 /// A repeated code request gets the first one's answer this long.
 const REMEMBERED: Duration = Duration::from_mins(10);
-/// How often a candidate that a crash left behind is tried when nothing can have been spent.
-const TRIES: u32 = 8;
 
 /// A grant to be made a credential.
 pub(crate) struct Connect {
@@ -109,7 +106,7 @@ enum Replaces {
 }
 
 /// A credential that only lacks its place in the store.
-struct Made {
+pub(super) struct Made {
     record: Credential,
     candidate: Option<Stamped<Intent>>,
     replaces: Replaces,
@@ -236,7 +233,7 @@ impl Refresher {
     }
 
     /// Presents a candidate.
-    async fn try_candidate(
+    pub(super) async fn try_candidate(
         &self,
         server: &Arc<Server>,
         intent: &Stamped<Intent>,
@@ -282,7 +279,7 @@ impl Refresher {
     }
 
     /// Writes the credential until it is durable, and answers then.
-    async fn establish(&self, id: &str, made: Made, landing: Landing<Result<(), ConnectFailure>>) {
+    pub(super) async fn establish(&self, id: &str, made: Made, landing: Landing<Result<(), ConnectFailure>>) {
         let mut failures = 0;
         loop {
             match self.write_made(id, &made).await {
@@ -360,7 +357,7 @@ impl Refresher {
     }
 
     /// Takes a candidate back that came to nothing.
-    async fn withdraw(&self, id: &str, intent: &Stamped<Intent>) {
+    pub(super) async fn withdraw(&self, id: &str, intent: &Stamped<Intent>) {
         let mut failures = 0;
         loop {
             let mut changes = Changes::new();
@@ -383,78 +380,5 @@ impl Refresher {
                 }
             }
         }
-    }
-
-    /// Tries a candidate that a crash left behind: once, and for the generation only that it was handed in for.
-    pub(crate) fn retry_candidate(self: &Arc<Self>, found: Found) {
-        let this = Arc::clone(self);
-        let key = (found.id.clone(), format!("candidate {:016x}", found.intent.generation));
-        self.connects.board(key, move |landing| async move { this.redeem(found, landing).await });
-    }
-
-    async fn redeem(&self, found: Found, landing: Landing<Result<(), ConnectFailure>>) {
-        let Found { id, mut intent } = found;
-        for tries in 1..=TRIES {
-            let server = match self.candidate_server(&id, &intent).await {
-                Ok(Some(server)) if intent.presentations < 2 => server,
-                Ok(_) => break,
-                Err(failure) if hopeless(&failure) => return,
-                Err(_) => {
-                    self.clock.sleep_until(self.clock.now().plus(SERVER.after(tries, &id))).await;
-                    continue;
-                }
-            };
-            match self.present_again(&id, &intent).await {
-                Ok(again) => intent = again,
-                Err(_) => {
-                    self.clock.sleep_until(self.clock.now().plus(SERVER.after(tries, &id))).await;
-                    continue;
-                }
-            }
-            match self.try_candidate(&server, &intent).await {
-                Ok(made) => return self.establish(&id, made, landing).await,
-                Err(ProviderError::NotSent(_) | ProviderError::Busy { .. }) => {
-                    // Nothing was spent: this was no presentation.
-                    intent.value.presentations -= 1;
-                    self.clock.sleep_until(self.clock.now().plus(SERVER.after(tries, &id))).await;
-                }
-                Err(_) => break,
-            }
-        }
-        tracing::warn!(
-            credential = id,
-            "a refresh token that was handed in before the last stop was not accepted"
-        );
-        self.withdraw(&id, &intent).await;
-    }
-
-    /// The server of a candidate, if both are still what they were.
-    async fn candidate_server(&self, id: &str, intent: &Intent) -> Result<Option<Arc<Server>>, StorageError> {
-        let Some(candidate) = &intent.candidate else { return Ok(None) };
-        let present = self.store.by_id(id).await?.map(|record| record.generation);
-        if present != candidate.base {
-            return Ok(None);
-        }
-        match self.servers.get(&candidate.terms.server).await {
-            Ok(server) if server.provider.origin() == candidate.terms.origin => Ok(Some(server)),
-            Err(ServerProblem::Storage(failure)) => Err(failure),
-            Ok(_) | Err(ServerProblem::Missing | ServerProblem::Unusable(_)) => Ok(None),
-        }
-    }
-
-    async fn present_again(
-        &self,
-        id: &str,
-        intent: &Stamped<Intent>,
-    ) -> Result<Stamped<Intent>, StorageError> {
-        let again = Intent {
-            presentations: intent.presentations + 1,
-            presented: self.clock.now(),
-            nonce: self.random(),
-            ..intent.value.clone()
-        };
-        let mut changes = Changes::new();
-        self.store.put_intent(&mut changes, id, Some(intent), &again)?;
-        self.commit_intent(id, changes, again).await
     }
 }

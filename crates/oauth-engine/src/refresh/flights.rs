@@ -117,6 +117,11 @@ where
         Some(Boarding(end))
     }
 
+    /// Whether a flight of that key is in the air.
+    pub(crate) fn has(&self, key: &K) -> bool {
+        self.locked().contains_key(key)
+    }
+
     /// How many are in the air.
     pub(crate) fn len(&self) -> usize {
         self.locked().len()

@@ -12,7 +12,7 @@ use std::time::Duration;
 use vestal_logical::{DueEntry, Timestamp};
 
 use super::backoff::CREDENTIAL;
-use super::refresher::Effect;
+use super::end::Effect;
 
 /// Entries that a lane takes up at most: running, queued and resting.
 pub(crate) const TAKEN: usize = 512;
@@ -67,6 +67,17 @@ impl Lane {
         TAKEN.saturating_sub(self.taken.len())
     }
 
+    /// Whether to look for more: when there is something, and enough room for it to be worth reading past what is taken
+    /// up already.
+    pub(crate) fn wants_more(&self, now: Timestamp) -> bool {
+        self.more().is_some_and(|at| at <= now)
+    }
+
+    fn more(&self) -> Option<Timestamp> {
+        let worth = self.room() >= TAKEN / 4 || self.queue.is_empty() && self.room() > 0;
+        self.next.filter(|_| worth && !self.idle)
+    }
+
     /// How many are taken up.
     pub(crate) fn taken(&self) -> usize {
         self.taken.len()
@@ -107,7 +118,7 @@ impl Lane {
             Effect::Issued => self.window = (window + 1).min(*WINDOW.end()),
             Effect::Failed => self.window = (window / 2).max(1),
             Effect::NoServer => self.idle = true,
-            Effect::Untouched | Effect::Moved | Effect::Stale | Effect::Unstored => {}
+            Effect::Judged | Effect::Untouched | Effect::Moved | Effect::Stale | Effect::Unstored => {}
         }
         if matches!(effect, Effect::Untouched | Effect::NoServer | Effect::Unstored) {
             // The entry is where it was: looking at it at once again would be a circle.
@@ -142,8 +153,7 @@ impl Lane {
         let free = self.running < self.width();
         let queued = (!self.queue.is_empty() && free)
             .then(|| if self.starts.left > 0 { now } else { self.starts.next() });
-        let more = self.next.filter(|_| self.room() > 0);
-        [rested, queued, more].into_iter().flatten().min()
+        [rested, queued, self.more()].into_iter().flatten().min()
     }
 
     /// How many may run at once.

@@ -9,8 +9,10 @@
 
 pub(crate) mod backoff;
 pub(crate) mod bell;
+pub(crate) mod candidate;
 pub(crate) mod circuit;
 pub(crate) mod connect;
+pub(crate) mod end;
 pub(crate) mod flights;
 pub(crate) mod lane;
 pub(crate) mod lead;

@@ -136,3 +136,81 @@ impl Refresher {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credential::record::Terms;
+    use crate::providers::{Issued, Life, Options, TokenSet};
+
+    const ISSUED: Timestamp = Timestamp::from_seconds(1_000_000);
+
+    fn at(seconds: u64) -> Timestamp {
+        ISSUED.plus(Duration::from_secs(seconds))
+    }
+
+    /// Issued at 0 for an hour.
+    fn record() -> Credential {
+        let terms = Terms {
+            generation: 1,
+            server: "s".to_owned(),
+            origin: "o".to_owned(),
+            cap: 0,
+            options: Options::new(),
+        };
+        let tokens = TokenSet {
+            access_token: "a".into(),
+            token_type: "Bearer".to_owned(),
+            refresh_token: Some("r".into()),
+            expires_in: Some(Life::Seconds(3600)),
+            extra: None,
+        };
+        let issued = Issued { tokens, learned: None, warning: None };
+        Credential::connected(terms, &issued, None, ISSUED, ISSUED)
+    }
+
+    fn intent(presentations: u32, started: u64, presented: u64) -> Intent {
+        Intent {
+            generation: 1,
+            version: 1,
+            attempt: 1,
+            nonce: 1,
+            epoch: 1,
+            started: at(started),
+            presented: at(presented),
+            presentations,
+            doubtful: true,
+            candidate: None,
+        }
+    }
+
+    #[test]
+    fn a_token_in_doubt_is_presented_again_as_its_rotation_allows() {
+        let last = Replay::At(at(3580));
+        let now = |seconds| Replay::At(at(seconds));
+        let grace = Rotation::Grace(Duration::from_secs(30));
+        let cases = [
+            // rotation, presentations, first, last, now, expected
+            (Rotation::Reusable, 1, 3200, 3200, 3201, now(3201)),
+            (Rotation::Reusable, 9, 3200, 3201, 3900, now(3900)),
+            (grace, 1, 3200, 3200, 3201, now(3201)),
+            (grace, 2, 3200, 3201, 3201, now(3202)),
+            (grace, 3, 3200, 3202, 3203, now(3204)),
+            (grace, 3, 3200, 3202, 3229, now(3229)),
+            (grace, 6, 3200, 3220, 3221, Replay::Never),
+            (grace, 2, 3200, 3201, 3230, Replay::Never),
+            (grace, 1, 3200, 3200, 3230, last),
+            (Rotation::Single, 1, 3200, 3200, 3201, last),
+            (Rotation::Single, 1, 3200, 3200, 3590, now(3590)),
+            (Rotation::Single, 2, 3200, 3580, 3581, Replay::Never),
+            (Rotation::Unknown, 1, 3200, 3200, 3259, now(3259)),
+            (Rotation::Unknown, 1, 3200, 3200, 3260, last),
+            (Rotation::Unknown, 1, 3200, 3200, 9999, now(9999)),
+            (Rotation::Unknown, 2, 3200, 3201, 3202, Replay::Never),
+        ];
+        for (rotation, presentations, first, latest, instant, expected) in cases {
+            let found = replay(rotation, &intent(presentations, first, latest), &record(), at(instant));
+            assert_eq!(found, expected, "{rotation:?}, presented {presentations} times, at {instant}");
+        }
+    }
+}

@@ -15,6 +15,7 @@ use vestal_storage::{Changes, Stamp, Stamped, StorageError};
 use super::bell::Bell;
 use super::circuit::{Admission, Asker, Circuits};
 use super::connect::ConnectFailure;
+use super::end::{Effect, End, Why};
 use super::flights::{Boarding, Flights, Landing};
 use super::lead::Floor;
 use super::limits::{RateGuard, time_limit};
@@ -48,71 +49,6 @@ pub(crate) struct Refresher {
     pub(crate) circuits: Circuits,
     pub(crate) guard: RateGuard,
     pub(crate) bell: Bell,
-}
-
-/// Who wants a refresh, and what makes it unnecessary.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Why {
-    /// A reader who wants that much left.
-    Read { delta: Duration },
-    /// The index entry of that instant is due.
-    Due { at: Timestamp },
-}
-
-/// What a flight came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Effect {
-    /// New tokens.
-    Issued,
-    /// The provider was called in vain; the credential is due later, or not at all.
-    Failed,
-    /// It was not needed (any more), or not allowed now; nothing was called and nothing changed.
-    Untouched,
-    /// The credential changed without a call: parked, given up, put off.
-    Moved,
-    /// The server is missing, or its settings are of no use.
-    NoServer,
-    /// The index entry does not go with its record.
-    Stale,
-    /// The store failed before anything was presented.
-    Unstored,
-}
-
-/// A flight's result.
-#[derive(Debug, Clone)]
-pub(crate) struct End {
-    /// The credential as it is now; absent when it was deleted, or could not be read.
-    pub(crate) record: Option<Arc<Credential>>,
-    pub(crate) effect: Effect,
-    /// Whether what the record says is durable.
-    pub(crate) durable: bool,
-    /// Why the store let nothing begin.
-    pub(crate) failure: Option<Refusal>,
-}
-
-/// An error that many hear of.
-#[derive(Debug, Clone)]
-pub(crate) struct Refusal {
-    kind: Kind,
-    text: String,
-}
-
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Self {
-        Self { kind: error.kind(), text: error.text() }
-    }
-}
-
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        Self::new(refusal.kind, refusal.text)
-    }
-}
-
-impl End {
-    pub(crate) fn of(record: Option<Credential>, effect: Effect) -> Self {
-        Self { record: record.map(Arc::new), effect, durable: true, failure: None }
-    }
 }
 
 /// All that a call needs.

@@ -14,13 +14,14 @@ use vestal_logical::{DueEntry, Timestamp};
 use vestal_storage::{Changes, StorageError};
 
 use super::backoff::STORE;
+use super::end::{Effect, Why};
 use super::lane::Lane;
-use super::refresher::{Effect, Refresher, Why};
+use super::refresher::Refresher;
 use super::reindex;
 use crate::credential::store::Found;
 
 /// Later than anything in the index, and still an index word.
-pub(super) const FAR: Timestamp = Timestamp::from_millis(i64::MAX / 2_000_000);
+pub(super) const FAR: Timestamp = Timestamp::from_millis(i64::MAX / 1_000_000 - 1);
 
 /// What a job says when it is over.
 struct Ended {
@@ -158,7 +159,7 @@ impl Scheduler {
     /// Takes up what is due, as far as there is room, and learns when there is more.
     async fn fill(&mut self, group: &str, now: Timestamp) -> Result<(), StorageError> {
         let Some(lane) = self.lanes.get_mut(group) else { return Ok(()) };
-        if lane.idle || lane.room() == 0 || lane.next.is_none_or(|next| next > now) {
+        if !lane.wants_more(now) {
             return Ok(());
         }
         let index = &self.refresher.store.due;

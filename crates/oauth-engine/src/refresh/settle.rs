@@ -12,9 +12,10 @@ use vestal_logical::{Error, Kind};
 use vestal_storage::{Changes, Stamped, StorageError};
 
 use super::backoff::SETTLE;
+use super::end::{Effect, End};
 use super::flights::Landing;
 use super::outcome::{Circumstances, Next, Outcome};
-use super::refresher::{Effect, End, Refresher};
+use super::refresher::Refresher;
 use crate::credential::intent::{Intent, Orphan};
 use crate::credential::record::Credential;
 use crate::credential::state::{BrokenBy, State};
@@ -234,11 +235,10 @@ fn effect(outcome: &Outcome) -> Effect {
     match outcome {
         Outcome::Issued(..) => Effect::Issued,
         Outcome::Unusable(_) => Effect::NoServer,
-        Outcome::ClientRefused(_)
-        | Outcome::Unspent { .. }
-        | Outcome::Lost { .. }
-        | Outcome::Dead(_)
-        | Outcome::RequestRefused(_) => Effect::Failed,
+        Outcome::ClientRefused(_) | Outcome::Unspent { .. } | Outcome::Lost { trip: Some(_), .. } => {
+            Effect::Failed
+        }
+        Outcome::Dead(_) | Outcome::RequestRefused(_) | Outcome::Lost { trip: None, .. } => Effect::Judged,
     }
 }
 

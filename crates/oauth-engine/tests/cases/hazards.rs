@@ -50,6 +50,25 @@ async fn h01_a_thousand_parallel_reads_are_one_token_call() {
 }
 
 #[tokio::test]
+async fn h01_readers_who_want_more_time_share_one_call_too() {
+    let (world, house) = world_with(200, json!({})).await;
+    house.config(json!({ "tune_refresh_check_interval_seconds": 0 })).await;
+    world.idp.script(A, [Act::Hang]);
+    let readers: Vec<_> = (0..1000)
+        .map(|_| {
+            let door = house.door();
+            tokio::spawn(async move { door.read_min("a", 300).await })
+        })
+        .collect();
+    settle().await;
+    world.idp.let_go();
+    for reader in readers {
+        assert_eq!(reader.await.unwrap().token(), "token_2");
+    }
+    assert_eq!(world.idp.calls(), 2);
+}
+
+#[tokio::test]
 async fn h01_readers_join_a_refresh_that_the_schedule_began() {
     let (world, house) = world_with(100, json!({})).await;
     house.config(json!({ "tune_provider_timeout_seconds": 0 })).await;

@@ -50,7 +50,7 @@ pub(crate) struct Presented {
     pub(crate) at: Timestamp,
     /// Whether an intent was durable at that moment.
     pub(crate) intended: bool,
-    /// What became of it: `issued`, an error code, or `not carried out`.
+    /// What became of it: `issued`, an error code, `answered` and a status, or `not carried out`.
     pub(crate) fate: String,
 }
 
@@ -262,7 +262,10 @@ async fn send(idp: &Idp, request: &OutboundRequest) -> Result<OutboundResponse, 
     };
     match act {
         None | Some(Act::NotSent) => Ok(idp.carry_out(&host, &form, mark)),
-        Some(Act::Answer(status, body, headers)) => Ok(answer(status, &body, headers)),
+        Some(Act::Answer(status, body, headers)) => {
+            idp.ledger.lock().unwrap()[mark].fate = format!("answered {status}");
+            Ok(answer(status, &body, headers))
+        }
         Some(Act::RequestLost) => Err(TransportError::Broken("connection reset".to_owned())),
         Some(Act::AnswerLost) => {
             idp.carry_out(&host, &form, mark);

@@ -131,7 +131,7 @@ async fn a_request_that_is_refused_as_settings_make_it_waits_for_new_settings() 
     house.crash().await;
     let house = world.open().await;
     world.pass(10).await;
-    let before = world.told(A).into_iter().filter(|(_, _, fate)| fate == "not carried out").count();
+    let before = world.told(A).into_iter().filter(|(_, _, fate)| fate == "answered 400").count();
     assert_eq!(before, 1, "a restart alone wakes nothing");
     house.server("mock", A, json!({})).await;
     world.pass(5).await;

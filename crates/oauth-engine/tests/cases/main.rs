@@ -21,3 +21,4 @@ mod hazards;
 mod life;
 mod reading;
 mod scale;
+mod simulation;
