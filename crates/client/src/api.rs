@@ -162,7 +162,9 @@ impl Api {
                 url.scheme()
             )));
         }
-        let path = format!("{}/v1/{}", url.path().trim_end_matches('/'), ask.path.trim_start_matches('/'));
+        // A percent sign of a name is a sign, not the beginning of an escape.
+        let path = ask.path.trim_start_matches('/').replace('%', "%25");
+        let path = format!("{}/v1/{path}", url.path().trim_end_matches('/'));
         url.set_path(&path);
         let mut query = ask.query.clone();
         query.sort();
@@ -288,3 +290,6 @@ fn redirect(from: &Url, response: &OutboundResponse) -> Option<Url> {
     let keeps_tls = from.scheme() == target.scheme() || target.scheme() == "https";
     keeps_tls.then_some(target)
 }
+
+#[cfg(test)]
+mod tests;

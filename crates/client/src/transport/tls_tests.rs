@@ -49,8 +49,8 @@ impl World {
         Self { files, port: serve(config).await }
     }
 
-    fn file(&self, name: &str) -> Option<PathBuf> {
-        Some(self.files.path().join(name))
+    fn file(&self, name: &str) -> PathBuf {
+        self.files.path().join(name)
     }
 
     /// The status of a call to `host`, or why there is none.
@@ -117,7 +117,7 @@ fn cause(result: Result<u16, TransportError>) -> Cause {
 async fn a_server_is_trusted_for_its_authority_and_only_then() {
     let world = World::new("localhost", false).await;
     assert_eq!(cause(world.call("localhost", &TlsOptions::default()).await), Cause::BadCertificate);
-    let by_file = TlsOptions { ca_cert: world.file("ca.pem"), ..TlsOptions::default() };
+    let by_file = TlsOptions { ca_cert: Some(world.file("ca.pem")), ..TlsOptions::default() };
     assert_eq!(world.call("localhost", &by_file).await.unwrap(), 204);
     assert_eq!(cause(world.call("127.0.0.1", &by_file).await), Cause::BadCertificate, "the name must match");
     let anyone = TlsOptions { skip_verify: true, ..TlsOptions::default() };
@@ -137,7 +137,7 @@ async fn a_directory_of_authorities_serves_as_well_as_a_file() {
 async fn another_name_can_be_expected_than_the_address_has() {
     let world = World::new("vault.example", false).await;
     let named = |name: &str| TlsOptions {
-        ca_cert: world.file("ca.pem"),
+        ca_cert: Some(world.file("ca.pem")),
         server_name: Some(ServerName { name: name.to_owned(), host: "127.0.0.1".to_owned() }),
         ..TlsOptions::default()
     };
@@ -148,10 +148,10 @@ async fn another_name_can_be_expected_than_the_address_has() {
 #[tokio::test]
 async fn a_client_shows_its_certificate_when_it_has_one() {
     let world = World::new("localhost", true).await;
-    let without = TlsOptions { ca_cert: world.file("ca.pem"), ..TlsOptions::default() };
+    let without = TlsOptions { ca_cert: Some(world.file("ca.pem")), ..TlsOptions::default() };
     let with = TlsOptions {
-        client_cert: world.file("client.pem"),
-        client_key: world.file("client.key"),
+        client_cert: Some(world.file("client.pem")),
+        client_key: Some(world.file("client.key")),
         ..without.clone()
     };
     assert_eq!(world.call("localhost", &with).await.unwrap(), 204);

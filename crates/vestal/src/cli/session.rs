@@ -44,7 +44,7 @@ impl<'w> Session<'w> {
         let token = self.token()?.map(|(token, _)| token);
         let transport = match &self.shown_request {
             Some(shown) => Arc::new(Shown(Arc::clone(shown))),
-            None => (self.world.dial)(&self.tls(&address)).map_err(Failure::local)?,
+            None => (self.world.dial)(&self.tls(&address)?).map_err(Failure::local)?,
         };
         let mut settings = Settings::new(address);
         settings.token = token;
@@ -85,21 +85,21 @@ impl<'w> Session<'w> {
         Ok(token.map(|token| (token, format!("from {told}"))))
     }
 
-    fn tls(&self, address: &Url) -> TlsOptions {
+    fn tls(&self, address: &Url) -> Result<TlsOptions, Failure> {
         let path = |flag: &Option<std::path::PathBuf>, variable| {
             let from_environment = || self.world.environment.value(variable).map(std::path::PathBuf::from);
             flag.clone().or_else(from_environment).map(|file| self.world.directory.join(file))
         };
         let name = self.text(self.http.tls_server_name.as_ref(), environment::TLS_SERVER_NAME);
         let host = address.host_str().unwrap_or_default().to_owned();
-        TlsOptions {
+        Ok(TlsOptions {
             ca_cert: path(&self.http.ca_cert, environment::CACERT),
             ca_path: path(&self.http.ca_path, environment::CAPATH),
             client_cert: path(&self.http.client_cert, environment::CLIENT_CERT),
             client_key: path(&self.http.client_key, environment::CLIENT_KEY),
-            skip_verify: self.http.tls_skip_verify || self.is_set(environment::SKIP_VERIFY).unwrap_or(false),
+            skip_verify: self.http.tls_skip_verify || self.is_set(environment::SKIP_VERIFY)?,
             server_name: name.map(|name| ServerName { name, host }),
-        }
+        })
     }
 
     fn text(&self, flag: Option<&String>, variable: Variable) -> Option<String> {

@@ -20,6 +20,8 @@ pub(crate) mod token;
 pub(crate) mod unwrap;
 pub(crate) mod write;
 
+use vestal_crypto::SecretString;
+
 use super::failure::{Failure, Outcome};
 use super::pairs;
 use super::session::Session;
@@ -32,6 +34,25 @@ pub(crate) trait Run {
 /// A path as given, without the slashes and blanks around it.
 pub(crate) fn tidy(path: &str) -> String {
     path.trim().trim_matches('/').to_owned()
+}
+
+/// A secret given as an argument; `-` is standard input, because arguments can be seen by others.
+pub(crate) fn given(session: &mut Session<'_>, argument: SecretString) -> Result<SecretString, Failure> {
+    if argument.expose() != "-" {
+        return Ok(argument);
+    }
+    let text = session.world.read_stdin().map(SecretString::from);
+    let text = text.map_err(|error| Failure::local(format!("Cannot read standard input: {error}")))?;
+    let secret = SecretString::from(text.expose().trim());
+    if secret.is_empty() { Err(Failure::local("Standard input is empty")) } else { Ok(secret) }
+}
+
+/// The same, where there may be none.
+pub(crate) fn given_or_none(
+    session: &mut Session<'_>,
+    argument: Option<SecretString>,
+) -> Result<Option<SecretString>, Failure> {
+    argument.filter(|argument| !argument.is_empty()).map(|argument| given(session, argument)).transpose()
 }
 
 /// Data arguments as a JSON object.

@@ -4,7 +4,7 @@ use clap::Args;
 use vestal_client::Sys;
 use vestal_crypto::SecretString;
 
-use super::Run;
+use super::{Run, given_or_none};
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::flags::{OutputFlags, secret};
 use crate::cli::session::Session;
@@ -21,13 +21,7 @@ pub(crate) struct Unwrap {
 
 impl Run for Unwrap {
     async fn run(self, session: &mut Session<'_>) -> Outcome {
-        let mut token = self.token.filter(|token| !token.is_empty());
-        if token.as_ref().is_some_and(|token| token.expose() == "-") {
-            let text = session.world.read_stdin();
-            let text =
-                text.map_err(|error| Failure::local(format!("Cannot read standard input: {error}")))?;
-            token = Some(SecretString::from(text.trim()));
-        }
+        let token = given_or_none(session, self.token)?;
         let api = session.api()?;
         let unwrapped = Sys(&api).unwrap(token.as_ref()).await;
         match unwrapped.map_err(|error| session.failed("Error unwrapping", &error))? {

@@ -82,6 +82,28 @@ fn an_unseal_key_comes_from_standard_input_and_is_shown_nowhere() {
 }
 
 #[test]
+fn tokens_come_from_standard_input_wherever_a_dash_stands_for_one() {
+    let cases: [&[&str]; 6] = [
+        &["token", "lookup", "-"],
+        &["token", "renew", "-"],
+        &["token", "revoke", "-"],
+        &["token", "capabilities", "-", "a/b"],
+        &["token", "create", "-id", "-"],
+        &["unwrap", "-"],
+    ];
+    let answer = r#"{"request_id":"r","data":{"capabilities":["read"]}}"#;
+    for arguments in cases {
+        let home = tempfile::tempdir().unwrap();
+        let server = Server::answering([ok(answer)]);
+        let token = [("VAULT_TOKEN", "own")];
+        let ran = run_in(home.path().to_owned(), &token, "piped-token\n", &server, arguments);
+        assert_eq!(ran.code, 0, "{arguments:?}: {}", ran.stderr);
+        let body = String::from_utf8(server.requests()[0].body.expose().to_vec()).unwrap();
+        assert!(body.contains("\"piped-token\""), "{arguments:?}: {body}");
+    }
+}
+
+#[test]
 fn wrong_use_never_repeats_a_value() {
     let cases: [&[&str]; 6] = [
         &["write", "a/b", "s3cr3t"],

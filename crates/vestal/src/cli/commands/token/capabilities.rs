@@ -5,7 +5,7 @@ use serde_json::json;
 use vestal_client::{Ask, Sys};
 use vestal_crypto::SecretString;
 
-use crate::cli::commands::Run;
+use crate::cli::commands::{Run, given};
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::flags::{FormatFlag, secret};
 use crate::cli::output::{self, Format};
@@ -15,7 +15,7 @@ use crate::cli::session::Session;
 pub(crate) struct Capabilities {
     #[command(flatten)]
     format: FormatFlag,
-    /// A token, when another one than that in use is asked about.
+    /// A token, when another one than that in use is asked about; - reads it from standard input.
     #[arg(value_name = "TOKEN", value_parser = secret)]
     token_or_path: SecretString,
     /// The path.
@@ -29,7 +29,8 @@ impl Run for Capabilities {
         let api = session.api()?;
         let ask = match &self.path {
             Some(path) => {
-                let body = json!({ "path": path, "token": self.token_or_path.expose() });
+                let token = given(session, self.token_or_path)?;
+                let body = json!({ "path": path, "token": token.expose() });
                 Ask::post("sys/capabilities", body)
             }
             None => {

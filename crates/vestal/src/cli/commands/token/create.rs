@@ -6,7 +6,7 @@ use vestal_client::Ask;
 use vestal_crypto::SecretString;
 
 use super::send_and_show;
-use crate::cli::commands::Run;
+use crate::cli::commands::{Run, given_or_none};
 use crate::cli::duration::GoDuration;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::flags::{OutputFlags, key_values, secret};
@@ -49,7 +49,7 @@ pub(crate) struct Create {
     /// The alias of the token's entity, with -role.
     #[arg(long, value_name = "NAME", default_value = "")]
     entity_alias: String,
-    /// The token itself, instead of one that the server makes.
+    /// The token itself, instead of one that the server makes; - reads it from standard input.
     #[arg(long, value_name = "TOKEN", value_parser = secret)]
     id: Option<SecretString>,
     /// A role to create the token by.
@@ -61,7 +61,8 @@ pub(crate) struct Create {
 }
 
 impl Run for Create {
-    async fn run(self, session: &mut Session<'_>) -> Outcome {
+    async fn run(mut self, session: &mut Session<'_>) -> Outcome {
+        self.id = given_or_none(session, self.id)?;
         let path = match &self.role {
             Some(role) => format!("auth/token/create/{role}"),
             None => "auth/token/create".to_owned(),

@@ -9,7 +9,7 @@ use serde_json::json;
 use vestal_client::Ask;
 use vestal_crypto::SecretString;
 
-use super::Run;
+use super::{Run, given_or_none};
 use crate::cli::duration::GoDuration;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::flags::{OutputFlags, secret};
@@ -37,7 +37,7 @@ pub(crate) struct Lookup {
     /// The argument is an accessor.
     #[arg(long)]
     accessor: bool,
-    /// The token or accessor.
+    /// The token or accessor; - reads it from standard input.
     #[arg(value_parser = secret)]
     token: Option<SecretString>,
 }
@@ -52,7 +52,7 @@ pub(crate) struct Renew {
     /// How much longer.
     #[arg(long, short, value_name = "DURATION")]
     increment: Option<GoDuration>,
-    /// The token or accessor.
+    /// The token or accessor; - reads it from standard input.
     #[arg(value_parser = secret)]
     token: Option<SecretString>,
 }
@@ -75,7 +75,8 @@ fn accessor_is_missing() -> Failure {
 
 impl Run for Lookup {
     async fn run(self, session: &mut Session<'_>) -> Outcome {
-        let ask = match (&self.token, self.accessor) {
+        let token = given_or_none(session, self.token)?;
+        let ask = match (&token, self.accessor) {
             (None, true) => return Err(accessor_is_missing()),
             (None, false) => Ask::get("auth/token/lookup-self"),
             (Some(token), false) => Ask::post("auth/token/lookup", json!({ "token": token.expose() })),
@@ -90,7 +91,8 @@ impl Run for Lookup {
 impl Run for Renew {
     async fn run(self, session: &mut Session<'_>) -> Outcome {
         let increment = self.increment.unwrap_or_default().seconds();
-        let ask = match (&self.token, self.accessor) {
+        let token = given_or_none(session, self.token)?;
+        let ask = match (&token, self.accessor) {
             (None, true) => return Err(accessor_is_missing()),
             (None, false) => Ask::put("auth/token/renew-self", json!({ "increment": increment })),
             (Some(token), false) => {

@@ -6,7 +6,7 @@ use serde_json::json;
 use vestal_client::Ask;
 use vestal_crypto::SecretString;
 
-use crate::cli::commands::{Run, tidy};
+use crate::cli::commands::{Run, given_or_none, tidy};
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::flags::secret;
 use crate::cli::session::Session;
@@ -22,13 +22,14 @@ pub(crate) struct Revoke {
     /// Revoke the token in use.
     #[arg(long = "self")]
     own: bool,
-    /// The token, accessor or path.
+    /// The token, accessor or path; - reads it from standard input.
     #[arg(value_parser = secret)]
     token: Option<SecretString>,
 }
 
 impl Run for Revoke {
-    async fn run(self, session: &mut Session<'_>) -> Outcome {
+    async fn run(mut self, session: &mut Session<'_>) -> Outcome {
+        self.token = given_or_none(session, self.token)?;
         let ask = self.ask()?;
         let revoked = session.api()?.send(ask).await;
         revoked.map_err(|error| session.failed("Error revoking token", &error))?;
