@@ -3,6 +3,7 @@
 //! Invariants: tokens, expiry and version change together; a token set that brings no refresh token keeps the old one;
 //! `due` is the very instant under which the index holds the credential. Knows nothing of storage keys or providers.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -19,8 +20,8 @@ pub(crate) const LEAST_DELTA: Duration = Duration::from_secs(10);
 /// What a provider's "0" or unreadable lifetime is taken for.
 const HOURLY: Duration = Duration::from_hours(1);
 
-/// One token set.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// One token set. `Debug` shows no extra data: there may be an ID token among it.
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Tokens {
     #[serde(serialize_with = "vestal_crypto::exposed::serialize")]
     pub(crate) access_token: SecretString,
@@ -33,6 +34,12 @@ pub(crate) struct Tokens {
     pub(crate) refresh_token: Option<SecretString>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) extra: Option<Map<String, Value>>,
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokens").field("token_type", &self.token_type).finish_non_exhaustive()
+    }
 }
 
 /// What went wrong since the last success (specification §4.1).
