@@ -104,8 +104,11 @@ fn shares_text(made: &InitAnswer, threshold: u8) -> String {
 
 fn passphrase_text(made: &InitAnswer) -> String {
     let passphrase = made.keys.first().map(|made| format!("Passphrase: {made}\n\n")).unwrap_or_default();
-    let explained = "Vestal is initialized with a passphrase, which is needed to unseal the server after every restart (`vestal operator unseal`). Without it, everything in the server is lost for good. It and the token are shown only now.";
-    format!("{passphrase}Initial Root Token: {}\n\n{}", made.root_token, wrapped(explained, 0))
+    let once = if made.keys.is_empty() { "The token is" } else { "It and the token are" };
+    let explained = format!(
+        "Vestal is initialized with a passphrase, which is needed to unseal the server after every restart (`vestal operator unseal`). Without it, everything in the server is lost for good. {once} shown only now."
+    );
+    format!("{passphrase}Initial Root Token: {}\n\n{}", made.root_token, wrapped(&explained, 0))
 }
 
 /// In the order and under the names of Vault's command line.
