@@ -1,5 +1,6 @@
 //! What `cargo xtask test` has put below `target/testenv`.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -31,6 +32,14 @@ pub fn bao() -> PathBuf {
     found("python-newest/bin/bao")
 }
 
+/// A PATH on which the lines that are shown to people find `bao`, `python3` with hvac, and `vestal`.
+pub fn path() -> OsString {
+    let system = std::env::var_os("PATH").unwrap_or_default();
+    let folders =
+        [found("python-newest/bin"), found("bin")].into_iter().chain(std::env::split_paths(&system));
+    std::env::join_paths(folders).expect("folders without a colon")
+}
+
 /// Python with the newest hvac.
 pub fn python_newest() -> PathBuf {
     found("python-newest/bin/python")
@@ -59,6 +68,11 @@ pub fn follow_link(url: &str, redirect: &str) -> Value {
 /// A person opens a web app, authorises it when asked, and reads the name it shows.
 pub fn use_app(url: &str) -> Value {
     browse(&["app", url])
+}
+
+/// A person signs in at the demonstration's own provider, and reads where they end.
+pub fn agree(url: &str) -> Value {
+    browse(&["agree", url])
 }
 
 fn browse(arguments: &[&str]) -> Value {

@@ -18,14 +18,28 @@ impl Running {
         Self { child: child.unwrap_or_else(|error| panic!("cannot start {command:?}: {error}")) }
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGKILL: the program learns nothing of it.
     pub fn kill(mut self) {
         self.end();
     }
 
     /// SIGTERM, and what it made of it.
-    pub fn terminate(mut self) -> ExitStatus {
-        say(Command::new("kill").arg("-TERM").arg(self.child.id().to_string())).ok();
+    pub fn terminate(self) -> ExitStatus {
+        self.signal("-TERM")
+    }
+
+    /// SIGINT, as Ctrl-C sends it, and what it made of it.
+    pub fn interrupt(self) -> ExitStatus {
+        self.signal("-INT")
+    }
+
+    fn signal(mut self, signal: &str) -> ExitStatus {
+        say(Command::new("kill").arg(signal).arg(self.child.id().to_string())).ok();
         self.child.wait().expect("a child can be waited for")
     }
 

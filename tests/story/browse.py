@@ -6,6 +6,8 @@
   browse.py app URL                    opens the app, clicks Authorize, logs in, consents, and reads the name that the app
                                        shows afterwards: {"person": …, "asked": true}; "asked" is false when the app
                                        showed a name at once
+  browse.py agree URL                  opens a link of `vestal demo --browser`, signs in as whoever is offered, and reads the page
+                                       that the browser ends at: {"page": …}
 
 The person's login is the environment's PERSON_LOGIN, `jane` when unset.
 """
@@ -56,8 +58,15 @@ def use_app(browser, url):
     return {"person": person, "asked": asked}
 
 
+def agree(browser, url):
+    browser.open(url)
+    browser.until(lambda: browser.all("#allow"), "the demo provider's page")
+    browser.click("#allow")
+    return {"page": browser.until(lambda: browser.text("body"), "the page after signing in")}
+
+
 def main(arguments):
-    deeds = {"link": (follow_link, 2), "app": (use_app, 1)}
+    deeds = {"link": (follow_link, 2), "app": (use_app, 1), "agree": (agree, 1)}
     deed, count = deeds.get(arguments[0] if arguments else "", (None, 0))
     if deed is None or len(arguments) != count + 1:
         sys.exit(__doc__)
