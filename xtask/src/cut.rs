@@ -137,7 +137,7 @@ fn harms(program: &Path, stage: &mut Stage, kind: &str) -> Result<u64> {
                     match harm {
                         _ if path.is_dir() => {}
                         "truncated" => {
-                            std::fs::File::options().write(true).open(&path)?.set_len(length as u64 / 3)?
+                            std::fs::File::options().write(true).open(&path)?.set_len(length as u64 / 3)?;
                         }
                         _ => std::fs::write(&path, noise(length))?,
                     }

@@ -60,12 +60,21 @@ impl Progress {
     }
 }
 
-/// Builds sled from export and log, and puts it in its place; gives it back open.
+/// Builds sled from export and log, and puts it in its place; gives it back open. A failed one leaves nothing behind.
 pub(crate) fn rebuild(
     home: &Home,
     manifest: &Manifest,
     reason: &str,
 ) -> Result<(Index, Rebuilt, Scan), StorageError> {
+    let built = build(home, manifest, reason);
+    if built.is_err() {
+        // What is half built would take the room that the next attempt needs.
+        let _ = open::remove_tree(&home.sled_new());
+    }
+    built
+}
+
+fn build(home: &Home, manifest: &Manifest, reason: &str) -> Result<(Index, Rebuilt, Scan), StorageError> {
     let began = open::stopwatch();
     let segments = segment::list(&home.wal())?;
     let export = home.exports().join(&manifest.export);

@@ -85,9 +85,7 @@ impl Rig {
 fn make_file_system(image: &Path, size: &str) -> Result<()> {
     let _ = std::fs::remove_file(image);
     run::output(Command::new("truncate").args(["--size", size]).arg(image))?;
-    run::output(
-        Command::new("mkfs.ext4").args(["-q", "-E", "lazy_itable_init=0,lazy_journal_init=0"]).arg(image),
-    )?;
+    run::output(Command::new("mkfs.ext4").args(["-q", "-J", "size=32"]).arg(image))?;
     Ok(())
 }
 

@@ -26,13 +26,17 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, Tr
     // sled's state after a panic is never used again, so it need not be safe to unwind through.
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(done)) => Ok(done),
-        // Errors of the system have its number; those sled makes up (a page that is not there) have none.
-        Ok(Err(sled::Error::Io(error))) if error.raw_os_error().is_some() => {
-            Err(Trouble::Io(error.to_string()))
-        }
+        Ok(Err(sled::Error::Io(error))) if is_of_the_system(&error) => Err(Trouble::Io(error.to_string())),
         Ok(Err(error)) => Err(Trouble::Broken(described(&error))),
         Err(_) => Err(Trouble::Broken("sled panicked".to_owned())),
     }
+}
+
+/// Errors of the system have its number; those sled makes up (a page that is not there) have none. It keeps a copy of
+/// the first failed write, without the number.
+fn is_of_the_system(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    error.raw_os_error().is_some() || matches!(error.kind(), StorageFull | QuotaExceeded)
 }
 
 /// sled's own texts may hold names of collections; these do not.
@@ -43,5 +47,33 @@ fn described(error: &sled::Error) -> String {
         sled::Error::Unsupported(_) => "sled does not support what its files ask for".to_owned(),
         sled::Error::ReportableBug(_) => "sled found itself in an impossible state".to_owned(),
         sled::Error::CollectionNotFound(_) => "sled lost a collection".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn panics_and_errors_come_out_as_trouble_without_names() {
+        let system = || Err(sled::Error::Io(std::io::Error::from_raw_os_error(28)));
+        assert!(matches!(guarded::<()>(system), Err(Trouble::Io(_))), "the disk is full, sled is as it was");
+        let kept = || Err(sled::Error::Io(std::io::Error::new(std::io::ErrorKind::StorageFull, "kept")));
+        assert!(matches!(guarded::<()>(kept), Err(Trouble::Io(_))), "as sled remembers it");
+        let made_up = || Err(sled::Error::Io(std::io::Error::from(std::io::ErrorKind::UnexpectedEof)));
+        let lost = || Err(sled::Error::CollectionNotFound(b"secret".into()));
+        let bug = || Err(sled::Error::ReportableBug("secret".to_owned()));
+        let cases: [(&str, Result<(), Trouble>); 4] = [
+            ("a page that is not there", guarded(made_up)),
+            ("a panic", guarded(|| panic!("secret"))),
+            ("a lost collection", guarded(lost)),
+            ("a bug", guarded(bug)),
+        ];
+        for (what, outcome) in cases {
+            let trouble = outcome.unwrap_err();
+            assert!(matches!(trouble, Trouble::Broken(_)), "{what}");
+            assert!(!trouble.to_string().contains("secret"), "{what}: {trouble}");
+        }
+        assert_eq!(guarded(|| Ok(3)).unwrap(), 3);
     }
 }

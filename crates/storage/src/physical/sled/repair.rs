@@ -17,7 +17,7 @@ use crate::rebuild::{Rebuilt, rebuild};
 /// Readers let go of an index within this time, or it stays open beside the new one.
 const LET_GO: Duration = Duration::from_secs(5);
 /// Below this no attempt is made: sled alone takes segments of 8 MiB.
-const ROOM: u64 = 32 << 20;
+const ROOM: u64 = 16 << 20;
 
 /// An index that holds all of the log, what the log holds, and the rebuild if there was one.
 pub(crate) struct Ready {
@@ -30,6 +30,10 @@ pub(crate) struct Ready {
 pub(crate) fn ready(home: &Home, manifest: &Manifest) -> Result<Ready, StorageError> {
     match as_left(home, manifest) {
         Ok(found) => replayed(home, manifest, found),
+        // sled needs room to open; a rebuild would need more.
+        Err(Trouble::Io(why)) if home.disk.space(&home.directory).is_ok_and(|space| space.free < ROOM) => {
+            Err(StorageError::Full(format!("there is no room to open the store: {why}")))
+        }
         Err(trouble) => anew(home, manifest, &trouble),
     }
 }
@@ -85,10 +89,9 @@ fn anew(home: &Home, manifest: &Manifest, trouble: &Trouble) -> Result<Ready, St
 
 /// Replaces the index that failed with `trouble`, keeping readers waiting.
 pub(crate) fn repair(shared: &Shared, trouble: &Trouble) -> Result<(), Trouble> {
-    if shared.space.left().is_some_and(|left| left < ROOM) {
-        if let Trouble::Broken(why) = trouble {
-            shared.door.send_replace(Door::Shut(format!("{why}; there is no room to rebuild the store")));
-        }
+    // Without room sled would not open again, and then nothing could be read either.
+    let room = || shared.space.give_back() || shared.space.left().is_none_or(|left| left >= ROOM);
+    if matches!(trouble, Trouble::Io(_)) && !room() {
         return Err(trouble.clone());
     }
     let generation = shared.next_generation();

@@ -30,13 +30,13 @@ impl Space {
         disk: Arc<dyn Disk>,
         directory: &Path,
         soft_limit: Option<u64>,
-        reserve: Option<u64>,
+        size: Option<u64>,
     ) -> Self {
         let total = disk.space(directory).map_or(u64::MAX, |space| space.total);
         let soft_limit = soft_limit.unwrap_or_else(|| SOFT_LIMIT.min(total / 20));
-        let reserve = reserve.unwrap_or_else(|| RESERVE.min(total / 50)).min(soft_limit / 2);
-        let held = std::fs::metadata(directory.join("reserve")).is_ok_and(|file| file.len() > 0);
-        Self { disk, directory: directory.to_owned(), soft_limit, reserve, held: AtomicBool::new(held) }
+        let size = size.unwrap_or_else(|| RESERVE.min(total / 50)).min(soft_limit / 2);
+        let held = std::fs::metadata(reserve(directory)).is_ok_and(|file| file.len() > 0);
+        Self { disk, directory: directory.to_owned(), soft_limit, reserve: size, held: AtomicBool::new(held) }
     }
 
     fn free(&self) -> Option<DiskSpace> {
@@ -73,16 +73,12 @@ impl Space {
         self.free().is_none_or(|space| space.free > self.soft_limit.saturating_add(bytes))
     }
 
-    fn path(&self) -> PathBuf {
-        self.directory.join("reserve")
-    }
-
     /// Gives the reserve back to the disk; `false` when it was gone already.
     pub(crate) fn give_back(&self) -> bool {
         if !self.held.swap(false, Ordering::AcqRel) {
             return false;
         }
-        let given = std::fs::remove_file(self.path()).is_ok();
+        let given = drop_reserve(&self.directory);
         if given {
             tracing::warn!("the disk is full: the reserve is given back for what must not fail");
         }
@@ -94,7 +90,7 @@ impl Space {
         if self.held.load(Ordering::Acquire) || self.reserve == 0 || !self.fits(self.reserve) {
             return;
         }
-        let path = self.path();
+        let path = reserve(&self.directory);
         let _ = std::fs::remove_file(&path);
         let made = create_private(&path).and_then(|file| {
             // Allocated, not merely sized: a hole would reserve nothing.
@@ -109,4 +105,13 @@ impl Space {
             }
         }
     }
+}
+
+fn reserve(directory: &Path) -> PathBuf {
+    directory.join("reserve")
+}
+
+/// Removes the reserve of the store in `directory`; `false` when there was none.
+pub(crate) fn drop_reserve(directory: &Path) -> bool {
+    std::fs::remove_file(reserve(directory)).is_ok()
 }

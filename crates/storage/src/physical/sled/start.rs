@@ -19,7 +19,7 @@ use super::keeper;
 use super::open::{self, Home, stopwatch};
 use super::repair::{self, Ready};
 use super::shared::{Door, Shared};
-use super::space::Space;
+use super::space::{self, Space};
 use crate::log::Log;
 use crate::log::disk::{cannot, private_directory};
 use crate::log::manifest::{self, Manifest, Position};
@@ -98,11 +98,26 @@ fn make(home: &Home) -> Result<Manifest, StorageError> {
     let manifest =
         Manifest { format: manifest::FORMAT, store, checkpoint: base, base, export: name, closed: None };
     manifest.write(&*home.disk, &home.directory)?;
+    match home.directory.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => home.sync(parent)?,
+        _ => {}
+    }
     Ok(manifest)
 }
 
 /// Opens the store and starts its two threads; the committer's ends when the store is closed.
 pub(crate) fn start(options: &SledOptions) -> Result<(Arc<Shared>, JoinHandle<()>), StorageError> {
+    match try_start(options) {
+        // What was set aside for bad days is enough to read everything and to write what must not fail.
+        Err(StorageError::Full(why)) if space::drop_reserve(&options.directory) => {
+            tracing::warn!(why, "the disk is full: the reserve is given back to open the store");
+            try_start(options)
+        }
+        started => started,
+    }
+}
+
+fn try_start(options: &SledOptions) -> Result<(Arc<Shared>, JoinHandle<()>), StorageError> {
     let began = stopwatch();
     let Found { lock, home, mut manifest, new } = find(options)?;
     let Ready { index, scan, rebuilt } = repair::ready(&home, &manifest)?;

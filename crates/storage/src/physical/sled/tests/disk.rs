@@ -136,3 +136,118 @@ async fn closing_while_the_log_fails_tells_the_waiting_that_nobody_knows() {
     assert!(found.is_none_or(|found| found.sealed.len() == 100), "whole or not at all");
     goes_on(&store, "after a failing disk").await;
 }
+
+/// A file system of its own that is really full; unmounted when it is dropped.
+struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    /// `None` where this process may not mount.
+    fn mount(size: &str) -> Option<Self> {
+        let directory = tempfile::tempdir().unwrap();
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(directory.path());
+        let mounted = mount.output().is_ok_and(|output| output.status.success());
+        mounted.then_some(Self(directory))
+    }
+
+    /// Takes all the room that is left.
+    fn fill(&self) {
+        let mut file = std::fs::File::create(self.0.path().join("filler")).unwrap();
+        let full = loop {
+            if let Err(error) = std::io::Write::write_all(&mut file, &[1; 4096]) {
+                break error;
+            }
+        };
+        assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+    }
+
+    fn make_room(&self) {
+        std::fs::remove_file(self.0.path().join("filler")).unwrap();
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("--lazy").arg(self.0.path()).output();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_is_really_full_loses_nothing_and_works_again_when_there_is_room() {
+    let Some(disk) = SmallDisk::mount("160m") else {
+        eprintln!("not allowed to mount: no disk can be filled here");
+        return;
+    };
+    let options = SledOptions::new(disk.0.path().join("store"));
+    let mut model = Model::new();
+    let store = SledStore::open(&options).unwrap();
+    let epoch = lead(&store).await;
+    live(&store, epoch, &mut model, 60, 1).await;
+    disk.fill();
+    let refused = store.commit(batch(epoch, vec![put(key(1), vec![1; 100])])).await;
+    assert!(matches!(refused, Err(StorageError::Full(_))), "{refused:?}");
+    let (mut outcomes, mut unknown) = (0, None);
+    for number in 0..2000 {
+        let name = key(number % 80);
+        match store.commit(reserved(batch(epoch, vec![put(name.clone(), vec![9; 1000])]))).await {
+            Ok(seq) => {
+                model.insert(name, (vec![9; 1000], Stamp(seq.0)));
+                outcomes += 1;
+            }
+            Err(StorageError::Undetermined(_)) => {
+                // In the log, but sled had no room for it.
+                unknown = Some((name, (vec![9; 1000], Stamp(store.applied().0 + 1))));
+                break;
+            }
+            Err(StorageError::Full(_) | StorageError::Unavailable(_)) => break,
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert!(outcomes >= 20, "{outcomes} outcomes only while the reserve lasts");
+    for (key, (bytes, _)) in &model {
+        let found = store.get(key).await.unwrap().unwrap();
+        assert!(found.sealed.as_bytes() == bytes, "reads go on");
+    }
+    model.extend(unknown);
+    store.close().await.unwrap();
+    drop(store);
+    // Opening on the full disk may fail, but must do no harm.
+    let opened = SledStore::open(&options).map(drop);
+    assert!(!matches!(opened, Err(StorageError::Corrupt(_))), "{opened:?}");
+    disk.make_room();
+    let store = SledStore::open(&options).unwrap();
+    holds(&store, &model, "room again").await;
+    goes_on(&store, "room again").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_opens_on_a_full_disk_by_means_of_its_reserve() {
+    let Some(disk) = SmallDisk::mount("200m") else {
+        eprintln!("not allowed to mount: no disk can be filled here");
+        return;
+    };
+    let options = SledOptions::new(disk.0.path().join("store"));
+    let mut model = Model::new();
+    {
+        let store = SledStore::open(&options).unwrap();
+        let epoch = lead(&store).await;
+        live(&store, epoch, &mut model, 60, 1).await;
+    }
+    assert!(options.directory.join("reserve").exists());
+    disk.fill();
+    {
+        let store = SledStore::open(&options).unwrap();
+        assert!(!options.directory.join("reserve").exists());
+        holds(&store, &model, "full").await;
+        let epoch = lead(&store).await;
+        let refused = store.commit(batch(epoch, vec![put(key(1), vec![1; 100])])).await;
+        assert!(matches!(refused, Err(StorageError::Full(_))), "{refused:?}");
+        let seq = store.commit(reserved(batch(epoch, vec![put(key(1), vec![1; 100])]))).await.unwrap();
+        model.insert(key(1), (vec![1; 100], Stamp(seq.0)));
+        holds(&store, &model, "full, written").await;
+    }
+    disk.make_room();
+    let store = SledStore::open(&options).unwrap();
+    assert!(options.directory.join("reserve").exists(), "made again");
+    holds(&store, &model, "room again").await;
+}
