@@ -3,12 +3,14 @@
 //! - [`testenv`]: what the tests with real clients need, below `target/testenv`.
 //! - [`test`]: the one test command.
 //! - [`kill`]: the kill loop with the program as it ships.
+//! - [`bench`]: speed and memory next to OpenBao's, with the program as it ships.
 //! - [`cut`]: the power-cut loop on the store.
 //! - [`tidy`]: what neither rustc nor clippy looks at: directions, sizes, words, dependencies.
 //! - [`ci`]: all checks, one after the other.
 //!
 //! Invariants: a missing thing is a failure that says how to get it, never a skip. Knows nothing of what the product does.
 
+mod bench;
 mod ci;
 mod cut;
 mod kill;
@@ -48,6 +50,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "FLAGS")]
         flags: Vec<String>,
     },
+    /// Measure speed and memory next to OpenBao's, on this machine
+    Bench {
+        /// What to hand to the measurement: --passes N, --seconds N, --only WORD
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "FLAGS")]
+        flags: Vec<String>,
+    },
     /// Cut the power under a store in use, and look whether anything acknowledged is missing (root, loop devices)
     Cut(cut::Flags),
     /// Check directions, sizes, words and dependencies
@@ -72,6 +80,7 @@ fn run_task(task: Task) -> Result<()> {
         Task::Setup => testenv::prepare(&workspace).map(drop),
         Task::Test { selection } => test::run(&workspace, &selection),
         Task::Kill { flags } => kill::run(&workspace, &flags),
+        Task::Bench { flags } => bench::run(&workspace, &flags),
         Task::Cut(flags) => cut::run(&workspace, &flags),
         Task::Tidy => tidy::run(&workspace),
         Task::Ci => ci::run(&workspace),

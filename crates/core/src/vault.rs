@@ -12,7 +12,7 @@ use vestal_crypto::{Keyring, RootKey, SealKey, SecretString};
 use vestal_logical::{
     Answer, Call, Clock, Error, Kind, Matched, MountPoint, Reply, Request, Response, Table, Timestamp,
 };
-use vestal_storage::{Barrier, Epoch, StorageError};
+use vestal_storage::{Barrier, Changes, Epoch, StorageError};
 
 use crate::active::{Active, Parts};
 use crate::seal::{self, InitAsk, InitOutcome, InitPlan, Progress, StoredSeal, Submitted};
@@ -164,49 +164,74 @@ impl Vault {
         });
         let plan = plan.await.map_err(Error::internal)??;
         let epoch = self.parts.physical.leadership().acquire().await?;
-        let stored = seal::initialize(&self.parts.physical, &plan, self.parts.entropy.as_ref(), epoch).await;
-        let Ok(()) = stored else {
-            // Another process made the vault between our look and our write; or the store failed.
-            if let Some(seal) = StoredSeal::read(self.parts.physical.as_ref()).await? {
-                self.become_state(State::Sealed { seal: Arc::new(seal), progress: 0, nonce: String::new() });
+        let root_token = match self.found(&plan, epoch).await {
+            Ok(token) => token,
+            Err(error) => {
+                // Another process made the vault between our look and our write; or the store failed.
+                if let Some(seal) = StoredSeal::read(self.parts.physical.as_ref()).await? {
+                    let seal = Arc::new(seal);
+                    self.become_state(State::Sealed { seal, progress: 0, nonce: String::new() });
+                }
+                return Err(error);
             }
-            return Err(stored
-                .err()
-                .map_or_else(|| Error::invalid("Vault is already initialized"), Error::from));
         };
-        let InitPlan { seal, keyring, keys, keys_base64, .. } = plan;
-        let root_token = self.first_root_token(keyring, epoch).await?;
+        let InitPlan { seal, keys, keys_base64, .. } = plan;
         self.become_state(State::Sealed { seal: Arc::new(seal), progress: 0, nonce: String::new() });
         drop(progress);
-        self.unseal_itself().await?;
+        // The keys and the token are told only once, so nothing from here on may keep them from the caller.
+        if let Err(error) = self.unseal_itself().await {
+            tracing::error!(%error, "the new vault stays sealed");
+        }
         Ok(InitOutcome { keys, keys_base64, root_token })
     }
 
-    async fn first_root_token(&self, keyring: Keyring, epoch: Epoch) -> Result<SecretString, Error> {
-        let barrier =
-            Barrier::open(Arc::clone(&self.parts.physical), keyring, epoch, Arc::clone(&self.parts.entropy));
-        let clock = Arc::clone(&self.parts.clock);
-        let tokens = TokenStore::open(&barrier, clock, Arc::clone(&self.parts.entropy)).await?;
-        let made = tokens.create(NewToken::root(), self.parts.clock.now()).await;
+    /// Stores seal, keyring and first root token in one batch: a vault is there whole or not at all.
+    async fn found(&self, plan: &InitPlan, epoch: Epoch) -> Result<SecretString, Error> {
+        let (physical, entropy) = (&self.parts.physical, &self.parts.entropy);
+        let barrier = Barrier::open(Arc::clone(physical), plan.keyring.clone(), epoch, Arc::clone(entropy));
+        let tokens = TokenStore::open(&barrier, Arc::clone(&self.parts.clock), Arc::clone(entropy)).await?;
+        let mut changes = Changes::new();
+        let (token, _) = tokens.draft(&mut changes, NewToken::root(), self.parts.clock.now())?;
+        changes.beside(plan.records(entropy.as_ref())?);
+        let committed = barrier.commit(changes).await;
         barrier.empty();
-        made.map(|(token, _)| token)
+        match committed {
+            Ok(_) => Ok(token),
+            Err(StorageError::Conflict) => Err(Error::invalid("Vault is already initialized")),
+            Err(StorageError::Undetermined(lost)) => {
+                let stored = StoredSeal::read(physical.as_ref()).await?;
+                let ours = stored.is_some_and(|stored| stored.cluster_id == plan.seal.cluster_id);
+                if ours { Ok(token) } else { Err(StorageError::Undetermined(lost).into()) }
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
-    /// Opens a sealed vault whose key lies in a file; does nothing for other kinds and states.
+    /// Opens a sealed vault whose key lies in a file; does nothing for a vault that people unseal. A vault and a
+    /// configuration that do not fit each other are told, for whoever counts on restarts that nobody attends.
     pub async fn unseal_itself(self: &Arc<Self>) -> Result<(), Error> {
         let State::Sealed { seal, .. } = self.state() else { return Ok(()) };
-        let (seal::StoredKind::File, Some(key)) = (&seal.kind, seal::own_key(&self.parts.settings.seal))
-        else {
-            return Ok(());
-        };
-        self.unseal_with_key(&key?).await
+        let unfit = |text: &str| Err(Error::new(Kind::Unavailable, text));
+        match (&seal.kind, seal::own_key(&self.parts.settings.seal)) {
+            (seal::StoredKind::File, Some(key)) => self.unseal_with_key(&key?).await,
+            (seal::StoredKind::File, None) => unfit(
+                "this vault is opened by a key file and the configuration names none; add `seal \"file\" { path = … }`",
+            ),
+            (_, Some(_)) => unfit(
+                "this vault is not opened by a key file; unseal it by hand and take `seal \"file\"` out of the configuration",
+            ),
+            (_, None) => Ok(()),
+        }
     }
 
     async fn unseal_with_key(self: &Arc<Self>, key: &SealKey) -> Result<(), Error> {
         let _change = self.change.lock().await;
         let State::Sealed { seal, .. } = self.state() else { return Ok(()) };
         let root = seal.unwrap_root(key).ok_or_else(|| {
-            Error::new(Kind::Unavailable, "the key in the seal file does not open this vault")
+            Error::new(
+                Kind::Unavailable,
+                "the key in the seal file does not open this vault; put the right file there and start again",
+            )
         })?;
         self.activate(seal, &root).await
     }

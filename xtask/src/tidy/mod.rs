@@ -3,13 +3,15 @@
 //! - [`directions`]: who may use whom, and the one home of each outside crate that has one;
 //! - [`sizes`]: files and functions that have grown too large;
 //! - [`words`]: unfinished work, names that name nothing, calls that have few places;
-//! - [`dependencies`]: every outside crate is used, and explained in `docs/dependencies.md`.
+//! - [`dependencies`]: every outside crate is used, and explained in `docs/dependencies.md`;
+//! - [`endpoints`]: every endpoint has its tests.
 //!
-//! Invariants: a check only reads; it names the place and what to do. Another check (that every endpoint has its tests, say) is
+//! Invariants: a check only reads; it names the place and what to do. Another check is
 //! a module with one function beside these and a line in `CHECKS`.
 
 mod dependencies;
 mod directions;
+mod endpoints;
 mod sizes;
 mod source;
 mod words;
@@ -37,7 +39,8 @@ impl Findings {
 
 type Check = fn(&Workspace, &mut Findings) -> Result<()>;
 
-const CHECKS: &[Check] = &[directions::check, sizes::check, words::check, dependencies::check];
+const CHECKS: &[Check] =
+    &[directions::check, sizes::check, words::check, dependencies::check, endpoints::check];
 
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let mut findings = Findings::default();

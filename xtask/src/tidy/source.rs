@@ -65,13 +65,13 @@ impl Source {
     }
 }
 
-fn slashes(path: &std::path::Path) -> Result<String> {
+pub(super) fn slashes(path: &std::path::Path) -> Result<String> {
     let parts: Option<Vec<&str>> = path.iter().map(|part| part.to_str()).collect();
     Ok(parts.ok_or_else(|| anyhow!("{} is no text", path.display()))?.join("/"))
 }
 
 /// Files and folders that no product contains.
-fn only_for_tests(path: &str) -> bool {
+pub(super) fn only_for_tests(path: &str) -> bool {
     let path = PathBuf::from(path);
     path.starts_with("tests")
         || path.starts_with("crates/testkit")

@@ -128,7 +128,8 @@ impl Mounts {
         let own = |seconds: u64| (seconds > 0).then_some(seconds);
         let settings = &self.parts.settings;
         let longest = own(entry.config.max_lease_ttl).unwrap_or(settings.max_lease.as_secs());
-        let usual = own(entry.config.default_lease_ttl).unwrap_or(settings.default_lease.as_secs().min(longest));
+        let usual =
+            own(entry.config.default_lease_ttl).unwrap_or(settings.default_lease.as_secs().min(longest));
         (usual, longest)
     }
 

@@ -2,10 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use std::sync::Arc;
 use vestal_crypto::{Entropy, Keyring, PasswordParams, RootKey, SealKey, SecretBytes, SecretString};
 use vestal_logical::{Clock, Error};
-use vestal_storage::{Batch, Epoch, Expect, Op, Physical, StampRule};
+use vestal_storage::{Batch, Expect, Op, StampRule};
 
 use super::SealSettings;
 use super::key_file;
@@ -150,27 +149,19 @@ impl InitPlan {
             root,
         })
     }
-}
 
-/// Stores seal configuration and keyring in one batch, unless someone else was first.
-pub(crate) async fn initialize(
-    physical: &Arc<dyn Physical>,
-    plan: &InitPlan,
-    entropy: &dyn Entropy,
-    epoch: Epoch,
-) -> Result<(), Error> {
-    let put = |key, sealed| Op::Put { key, sealed, stamp: StampRule::New };
-    let batch = Batch {
-        ops: vec![
-            put(seal_key(), plan.seal.to_sealed()?),
-            put(keyring_key(), plan.keyring.wrap(&plan.root, entropy)),
-        ],
-        expect: vec![(seal_key(), Expect::Absent)],
-        epoch,
-        ..Batch::default()
-    };
-    physical.commit(batch).await?;
-    Ok(())
+    /// Seal configuration and keyring as they are stored, unless someone else was first.
+    pub(crate) fn records(&self, entropy: &dyn Entropy) -> Result<Batch, Error> {
+        let put = |key, sealed| Op::Put { key, sealed, stamp: StampRule::New };
+        Ok(Batch {
+            ops: vec![
+                put(seal_key(), self.seal.to_sealed()?),
+                put(keyring_key(), self.keyring.wrap(&self.root, entropy)),
+            ],
+            expect: vec![(seal_key(), Expect::Absent)],
+            ..Batch::default()
+        })
+    }
 }
 
 /// The key of a vault that unseals itself.

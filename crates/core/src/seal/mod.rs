@@ -11,7 +11,7 @@ mod stored;
 use std::path::PathBuf;
 
 pub use init::{InitAsk, InitOutcome};
-pub(crate) use init::{InitPlan, initialize, own_key};
+pub(crate) use init::{InitPlan, own_key};
 pub(crate) use progress::{Progress, Submitted};
 pub(crate) use stored::{StoredKind, StoredSeal, keyring_key};
 

@@ -1,4 +1,5 @@
 //! The vault through its life: made, sealed, unsealed, asked in every state.
 
+mod capabilities;
 mod seal;
 mod status;

@@ -6,12 +6,17 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use vestal_crypto::{OsEntropy, SecretString};
 use vestal_logical::{Answer, Error, Kind, Operation, Request, SystemClock};
-use vestal_storage::testing::FaultStore;
+use vestal_storage::testing::{Fault, FaultStore, Target, every_crash};
 
 use crate::testing::NoNetwork;
+use crate::vault::State;
 use crate::{InitAsk, InitOutcome, Parts, SealSettings, Settings, Vault};
 
 pub(super) async fn vault_with(store: Arc<FaultStore>, seal: SealSettings) -> Arc<Vault> {
+    opened(store, seal).await.expect("a memory store does not fail")
+}
+
+async fn opened(store: Arc<FaultStore>, seal: SealSettings) -> Result<Arc<Vault>, Error> {
     let parts = Parts {
         physical: store,
         // Deriving a key from a passphrase is measured, so time has to pass.
@@ -21,7 +26,7 @@ pub(super) async fn vault_with(store: Arc<FaultStore>, seal: SealSettings) -> Ar
         kinds: Vec::new(),
         settings: Settings { seal, ..Settings::default() },
     };
-    Vault::open(parts).await.expect("a memory store does not fail")
+    Vault::open(parts).await
 }
 
 pub(super) async fn vault() -> Arc<Vault> {
@@ -210,4 +215,82 @@ async fn a_key_file_opens_the_vault_without_anybody() {
     std::fs::write(folder.path().join("seal.key"), "00".repeat(32)).unwrap();
     let wrong = vault_with(store, seal).await;
     assert!(wrong.unseal_itself().await.unwrap_err().to_string().contains("does not open this vault"));
+}
+
+/// A crash at any moment of initialising leaves a vault that is there whole, root token included, or not at all.
+#[tokio::test]
+async fn initialising_is_done_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let seal = SealSettings::File { path: folder.path().join("seal.key") };
+    let seal = &seal;
+    every_crash(
+        |store| async move {
+            let vault = opened(store, seal.clone()).await.ok()?;
+            init(&vault, 0, 0).await.ok().map(|made| made.root_token)
+        },
+        |store, told| async move {
+            let vault = vault_with(store, seal.clone()).await;
+            let status = ask(&vault, Operation::Read, "sys/init", Value::Null, "").await.unwrap();
+            if status["initialized"] == false {
+                assert!(told.is_none(), "a token was told of a vault that is not there");
+                init(&vault, 0, 0).await.expect("nothing is in the way of another try");
+                return;
+            }
+            vault.unseal_itself().await.expect("the key file opens it");
+            let State::Active { active, .. } = vault.state() else { panic!("it is not open") };
+            assert_eq!(active.tokens.accessors().await.unwrap().len(), 1);
+            if let Some(root) = told {
+                ask(&vault, Operation::Read, "auth/token/lookup-self", Value::Null, root.expose())
+                    .await
+                    .unwrap();
+            }
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn keys_are_told_whatever_becomes_of_the_store_behind_them() {
+    let store = FaultStore::in_memory();
+    store.next(Target::Commit, Fault::Refuse);
+    let vault = vault_with(Arc::clone(&store), SealSettings::Shamir).await;
+    assert_eq!(init(&vault, 1, 1).await.unwrap_err().kind(), Kind::Unavailable);
+    store.next(Target::Commit, Fault::Undetermined { written: true });
+    let made = init(&vault, 1, 1).await.expect("it can be seen that the vault was made");
+    assert_eq!(unseal(&vault, &made.keys[0]).await.unwrap()["sealed"], false);
+
+    let folder = tempfile::tempdir().unwrap();
+    let store = FaultStore::in_memory();
+    let vault =
+        vault_with(Arc::clone(&store), SealSettings::File { path: folder.path().join("seal.key") }).await;
+    let before = Arc::clone(&store);
+    // The commit behind that of initialising is the first of unsealing.
+    before.next(Target::Commit, Fault::Hold);
+    let making = tokio::spawn({
+        let vault = Arc::clone(&vault);
+        async move { init(&vault, 0, 0).await }
+    });
+    store.holding(1).await;
+    store.next(Target::Commit, Fault::Refuse);
+    store.let_go();
+    let made = making.await.unwrap().expect("the root token is told");
+    assert!(matches!(vault.state(), State::Sealed { .. }));
+    vault.unseal_itself().await.unwrap();
+    let root = made.root_token.expose();
+    ask(&vault, Operation::Read, "auth/token/lookup-self", Value::Null, root).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_vault_that_does_not_fit_its_configuration_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = SealSettings::File { path: folder.path().join("seal.key") };
+    let (by_file, by_hand) = (FaultStore::in_memory(), FaultStore::in_memory());
+    let vault = vault_with(Arc::clone(&by_file), file.clone()).await;
+    init(&vault, 0, 0).await.unwrap();
+    vault.seal().await;
+    init(&vault_with(Arc::clone(&by_hand), SealSettings::Shamir).await, 1, 1).await.unwrap();
+    for (store, seal) in [(by_file, SealSettings::Shamir), (by_hand, file)] {
+        let error = vault_with(store, seal).await.unseal_itself().await.unwrap_err();
+        assert!(error.to_string().contains("`seal \"file\""), "{error}");
+    }
 }
