@@ -5,6 +5,7 @@
 //! - [`server`]: a `vestal server` with its own store, log and audit file, which can be killed and started again;
 //! - [`house`]: both, with names and secrets that are found again if they leak;
 //! - [`canary`]: looks for them in every byte that was left behind;
+//! - [`mod@bench`]: speed and memory, next to OpenBao's;
 //! - [`kill`]: SIGKILL at random moments, and what must still be there;
 //! - [`until`]: the only waiting: a condition and a deadline.
 //!
@@ -17,6 +18,7 @@
     reason = "a harness of tests: what goes wrong here ends the test"
 )]
 
+pub mod bench;
 pub mod canary;
 pub mod environment;
 pub mod house;

@@ -3,7 +3,7 @@
 //! - [`testenv`]: what the tests with real clients need, below `target/testenv`.
 //! - [`test`]: the one test command.
 //! - [`kill`]: the kill loop with the program as it ships.
-//! - [`bench`]: speed and memory next to OpenBao's, with the program as it ships.
+//! - [`mod@bench`]: speed and memory next to OpenBao's, with the program as it ships.
 //! - [`cut`]: the power-cut loop on the store.
 //! - [`tidy`]: what neither rustc nor clippy looks at: directions, sizes, words, dependencies.
 //! - [`ci`]: all checks, one after the other.
