@@ -2,6 +2,7 @@
 //!
 //! A field that was sent is present even when it is null or empty: `Option` fields are `Some` then. Texts become
 //! numbers and booleans, numbers become texts, as the clients expect (spec `oauthapp.md` §1.3, `vault-api.md` §1.4).
+//! The reference converts for what it loads otherwise than for what is built into it: see [`Dialect`].
 
 use std::fmt;
 
@@ -45,18 +46,68 @@ impl serde::de::Error for FieldError {
     }
 }
 
-/// Reads `input` as `P`; the first field that does not fit is named.
-pub fn decode<P: DeserializeOwned>(input: Map<String, Value>) -> Result<P, FieldError> {
-    P::deserialize(Input(input))
+impl FieldError {
+    /// Whether a field that was sent does not fit, and how: the text without its introduction.
+    pub(crate) fn conversion(&self) -> Option<String> {
+        let field = self.field.as_ref().filter(|_| !self.missing)?;
+        Some(format!("error converting input for field \"{field}\": {}", self.reason))
+    }
 }
 
-struct Input(Map<String, Value>);
+/// How leniently numbers are read, and the words of refusals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dialect {
+    /// Of what is built into the reference: a fraction is no integer, and of numbers only 0 and 1 are booleans.
+    #[default]
+    BuiltIn,
+    /// Of what the reference loads: numbers arrive as floats, so fractions are cut and every number is a boolean.
+    Loaded,
+}
+
+impl Dialect {
+    /// That a text or number is not of the type that a field has.
+    fn misread<T>(self, kind: &str, why: &str) -> Result<T, FieldError> {
+        match self {
+            Self::BuiltIn => refuse(format_args!("'' cannot parse value as '{kind}': {why}")),
+            Self::Loaded => refuse(format_args!("cannot parse '' as {kind}: {why}")),
+        }
+    }
+
+    /// The words of this dialect for a refusal of a list or of pairs.
+    fn worded(self, reason: String, field: &str) -> String {
+        match self {
+            Self::BuiltIn if reason == "invalid key pair" => {
+                format!("{reason} at index 0 in field \"{field}\"")
+            }
+            Self::BuiltIn => match reason.strip_prefix("1 error(s) decoding:\n\n* ") {
+                Some(rest) => format!("decoding failed due to the following error(s):\n\n{rest}"),
+                None => reason,
+            },
+            Self::Loaded => reason,
+        }
+    }
+}
+
+/// Reads `input` as `P`; the first field that does not fit is named.
+pub fn decode<P: DeserializeOwned>(input: Map<String, Value>) -> Result<P, FieldError> {
+    decode_as(input, Dialect::default())
+}
+
+/// The same in a dialect.
+pub(crate) fn decode_as<P: DeserializeOwned>(
+    input: Map<String, Value>,
+    dialect: Dialect,
+) -> Result<P, FieldError> {
+    P::deserialize(Input(input, dialect))
+}
+
+struct Input(Map<String, Value>, Dialect);
 
 impl<'de> Deserializer<'de> for Input {
     type Error = FieldError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
-        visitor.visit_map(InputFields { rest: self.0.into_iter(), current: None })
+        visitor.visit_map(InputFields { rest: self.0.into_iter(), current: None, dialect: self.1 })
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -76,6 +127,7 @@ impl<'de> Deserializer<'de> for Input {
 struct InputFields {
     rest: serde_json::map::IntoIter,
     current: Option<(String, Value)>,
+    dialect: Dialect,
 }
 
 impl<'de> MapAccess<'de> for InputFields {
@@ -92,20 +144,23 @@ impl<'de> MapAccess<'de> for InputFields {
         let Some((name, value)) = self.current.take() else {
             return Err(serde::de::Error::custom("a value without its name"));
         };
-        seed.deserialize(Lenient(value))
-            .map_err(|failure| FieldError { field: Some(failure.field.unwrap_or(name)), ..failure })
+        let dialect = self.dialect;
+        seed.deserialize(Lenient(value, dialect)).map_err(|failure| {
+            let reason = dialect.worded(failure.reason, &name);
+            FieldError { field: Some(failure.field.unwrap_or(name)), reason, ..failure }
+        })
     }
 }
 
 /// One value, read as leniently as Vault's clients expect.
-struct Lenient(Value);
+struct Lenient(Value, Dialect);
 
 fn refuse<T>(reason: impl fmt::Display) -> Result<T, FieldError> {
     Err(serde::de::Error::custom(reason))
 }
 
 /// The name that Go gives the type, as the reference's texts do.
-fn go_type(value: &Value) -> &'static str {
+pub(crate) fn go_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "nil",
         Value::Bool(_) => "bool",
@@ -135,11 +190,16 @@ impl Lenient {
         match &self.0 {
             Value::Bool(value) => Ok(*value),
             Value::Null => Ok(false),
-            Value::Number(number) => Ok(number.as_f64() != Some(0.0)),
+            Value::Number(number) if self.1 == Dialect::Loaded => Ok(number.as_f64() != Some(0.0)),
+            Value::Number(number) => match number.to_string().as_str() {
+                "1" => Ok(true),
+                "0" => Ok(false),
+                _ => self.1.misread("bool", "strconv.ParseBool: invalid syntax"),
+            },
             Value::String(text) => match text.as_str() {
                 "1" | "t" | "T" | "TRUE" | "true" | "True" => Ok(true),
                 "" | "0" | "f" | "F" | "FALSE" | "false" | "False" => Ok(false),
-                _ => refuse("cannot parse '' as bool: strconv.ParseBool: invalid syntax"),
+                _ => self.1.misread("bool", "strconv.ParseBool: invalid syntax"),
             },
             other => {
                 refuse(format_args!("'' expected type 'bool', got unconvertible type '{}'", go_type(other)))
@@ -151,11 +211,15 @@ impl Lenient {
         match &self.0 {
             Value::Bool(value) => Ok(i64::from(*value)),
             Value::Null => Ok(0),
-            Value::Number(number) => whole_number(&number.to_string())
-                .map_or_else(|| refuse("cannot parse '' as int: strconv.ParseInt: value out of range"), Ok),
+            Value::Number(number) if self.1 == Dialect::Loaded => whole_number(&number.to_string())
+                .map_or_else(|| self.1.misread("int", "strconv.ParseInt: value out of range"), Ok),
+            Value::Number(number) => number
+                .to_string()
+                .parse()
+                .or_else(|_| self.1.misread("int", "strconv.ParseInt: invalid syntax")),
             Value::String(text) if text.is_empty() => Ok(0),
             Value::String(text) => prefixed_integer(text)
-                .map_or_else(|| refuse("cannot parse '' as int: strconv.ParseInt: invalid syntax"), Ok),
+                .map_or_else(|| self.1.misread("int", "strconv.ParseInt: invalid syntax"), Ok),
             other => {
                 refuse(format_args!("'' expected type 'int', got unconvertible type '{}'", go_type(other)))
             }
@@ -166,9 +230,9 @@ impl Lenient {
         match &self.0 {
             Value::Bool(value) => Ok(f64::from(u8::from(*value))),
             Value::Null => Ok(0.0),
-            Value::Number(number) => finite(&number.to_string()),
+            Value::Number(number) => finite(&number.to_string(), self.1),
             Value::String(text) if text.is_empty() => Ok(0.0),
-            Value::String(text) => finite(text),
+            Value::String(text) => finite(text, self.1),
             other => refuse(format_args!(
                 "'' expected type 'float64', got unconvertible type '{}'",
                 go_type(other)
@@ -178,10 +242,10 @@ impl Lenient {
 }
 
 /// `NaN` and `Inf` are refused here: the reference takes them and then fails at storing.
-fn finite(text: &str) -> Result<f64, FieldError> {
+fn finite(text: &str, dialect: Dialect) -> Result<f64, FieldError> {
     match text.parse::<f64>() {
         Ok(value) if value.is_finite() => Ok(value),
-        _ => refuse("cannot parse '' as float: strconv.ParseFloat: invalid syntax"),
+        _ => dialect.misread("float", "strconv.ParseFloat: invalid syntax"),
     }
 }
 
@@ -280,7 +344,7 @@ impl<'de> Deserializer<'de> for Lenient {
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
         match self.0 {
-            Value::Array(items) => visitor.visit_seq(Items(items.into_iter())),
+            Value::Array(items) => visitor.visit_seq(Items(items.into_iter(), self.1)),
             other => refuse(format_args!("expected a list, got '{}'", go_type(&other))),
         }
     }
@@ -290,7 +354,7 @@ impl<'de> Deserializer<'de> for Lenient {
     }
 }
 
-struct Items(std::vec::IntoIter<Value>);
+struct Items(std::vec::IntoIter<Value>, Dialect);
 
 impl<'de> SeqAccess<'de> for Items {
     type Error = FieldError;
@@ -299,6 +363,7 @@ impl<'de> SeqAccess<'de> for Items {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, FieldError> {
-        self.0.next().map(|item| seed.deserialize(Lenient(item))).transpose()
+        let dialect = self.1;
+        self.0.next().map(|item| seed.deserialize(Lenient(item, dialect))).transpose()
     }
 }

@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::{Call, Error, FieldError, Operation, Reply, decode};
+use crate::decode::decode_as;
+use crate::{Call, Dialect, Error, FieldError, Operation, Reply};
 
 /// An asynchronous function that serves one action: `async fn(&Arc<E>, &Call, P) -> Result<Reply<T>, X>`.
 pub trait Handler<'a, E: 'a, P, T, X>: Send + Sync + 'static {
@@ -52,13 +53,32 @@ where
 }
 
 type Run<E> = Box<
-    dyn for<'a> Fn(&'a Arc<E>, &'a Call, Map<String, Value>) -> BoxFuture<'a, Result<Reply<Value>, Error>>
+    dyn for<'a> Fn(
+            &'a Arc<E>,
+            &'a Call,
+            Map<String, Value>,
+            Dialect,
+        ) -> BoxFuture<'a, Result<Reply<Value>, RunFault>>
         + Send
         + Sync,
 >;
-type Check = fn(Map<String, Value>) -> Result<(), FieldError>;
+type Check = fn(Map<String, Value>, Dialect) -> Result<(), FieldError>;
 type Exists<E> =
     Box<dyn for<'a> Fn(&'a Arc<E>, &'a Call) -> BoxFuture<'a, Result<bool, Error>> + Send + Sync>;
+
+/// Why an action gave no answer.
+pub(crate) enum RunFault {
+    /// The handler was not asked.
+    Input(FieldError),
+    /// The handler said so.
+    Handler(Error),
+}
+
+impl From<Error> for RunFault {
+    fn from(error: Error) -> Self {
+        Self::Handler(error)
+    }
+}
 
 /// What is known about one endpoint without its engine.
 #[derive(Debug, Clone)]
@@ -128,15 +148,16 @@ impl<E: Send + Sync + 'static> Endpoint<E> {
     {
         self.learn::<P>();
         self.info.actions.insert(operation, does);
-        let run: Run<E> = Box::new(move |engine, call, input| match decode::<P>(input) {
-            Ok(params) => {
-                let answer = handler.serve(engine, call, params);
-                Box::pin(
-                    async move { answer.await.map_err(Into::into)?.into_json().map_err(Error::internal) },
-                )
-            }
-            Err(failure) => Box::pin(std::future::ready(Err(failure.into()))),
-        });
+        let run: Run<E> =
+            Box::new(move |engine, call, input, dialect| match decode_as::<P>(input, dialect) {
+                Ok(params) => {
+                    let answer = handler.serve(engine, call, params);
+                    Box::pin(async move {
+                        Ok(answer.await.map_err(Into::into)?.into_json().map_err(Error::internal)?)
+                    })
+                }
+                Err(failure) => Box::pin(std::future::ready(Err(RunFault::Input(failure)))),
+            });
         self.actions.insert(operation, run);
         self
     }
@@ -232,7 +253,7 @@ impl<E: Send + Sync + 'static> Endpoint<E> {
     #[must_use]
     pub fn declares<P: DeserializeOwned + JsonSchema + 'static>(mut self) -> Self {
         self.learn::<P>();
-        self.checks.push(|input| decode::<P>(input).map(drop));
+        self.checks.push(|input, dialect| decode_as::<P>(input, dialect).map(drop));
         self
     }
 
@@ -268,13 +289,21 @@ impl<E: Send + Sync + 'static> Endpoint<E> {
 /// All endpoints of an engine.
 pub struct Endpoints<E> {
     pub(crate) list: Vec<Endpoint<E>>,
+    pub(crate) dialect: Dialect,
 }
 
 impl<E: Send + Sync + 'static> Endpoints<E> {
     /// None yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { list: Vec::new() }
+        Self { list: Vec::new(), dialect: Dialect::default() }
+    }
+
+    /// Input is converted as for what the reference loads, not as for what is built into it.
+    #[must_use]
+    pub fn loaded(mut self) -> Self {
+        self.dialect = Dialect::Loaded;
+        self
     }
 
     /// One more: its path below the mount, what it is, and its actions.

@@ -31,3 +31,13 @@ impl EndpointInfo {
         text
     }
 }
+
+/// What `vault path-help` prints for a mount: its endpoints, each in a sentence.
+#[must_use]
+pub fn help_for_all(kind: &str, endpoints: &[&EndpointInfo]) -> String {
+    let mut text = format!("## DESCRIPTION\n\nThe {kind} engine.\n\n## PATHS\n");
+    for endpoint in endpoints.iter().filter(|endpoint| !endpoint.actions.is_empty()) {
+        let _ = write!(text, "\n    {}\n        {}\n", endpoint.template, endpoint.synopsis);
+    }
+    text
+}

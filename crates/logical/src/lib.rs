@@ -29,11 +29,12 @@ mod tests;
 
 pub use call::{Call, Caller, MountPoint};
 pub use clock::{Clock, SystemClock, Timestamp};
-pub use decode::{FieldError, decode};
+pub use decode::{Dialect, FieldError, decode};
 pub use due::{DueEntry, DueIndex};
 pub use endpoint::{Endpoint, EndpointInfo, Endpoints, Handler, Probe};
 pub use engine::{Engine, EngineKind, MountContext, Mounted, Task};
 pub use error::{Error, Form, Kind};
+pub use help::help_for_all;
 pub use operation::Operation;
 pub use outbound::{HttpTransport, OutboundRequest, OutboundResponse, TransportError};
 pub use reply::{Answer, Auth, Body, Outcome, Reply, Response, WrapInfo};

@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::{Map, Value};
 
-use crate::decode::whole_number;
+use crate::decode::{go_type, whole_number};
 
 /// A span of whole seconds: `300`, `"300"`, `"5m"`, `"1h30m"`, `"2d"`. Null is as if it had not been sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -118,7 +118,10 @@ fn duration_part(text: &str) -> Result<(i128, &str), &'static str> {
     let fraction: String = fraction.chars().take(15).collect();
     let power = 10_i128.pow(u32::try_from(fraction.len()).unwrap_or(0));
     let fraction: i128 = if fraction.is_empty() { 0 } else { fraction.parse().map_err(|_| INVALID)? };
-    let nanos = whole.checked_mul(scale).and_then(|whole| whole.checked_add(fraction * scale / power)).ok_or(INVALID)?;
+    let nanos = whole
+        .checked_mul(scale)
+        .and_then(|whole| whole.checked_add(fraction * scale / power))
+        .ok_or(INVALID)?;
     Ok((nanos, next))
 }
 
@@ -143,10 +146,9 @@ impl<'de> Deserialize<'de> for CommaList {
             Value::String(text) if text.is_empty() => Vec::new(),
             Value::String(text) => text.split(',').map(|part| part.trim().to_owned()).collect(),
             Value::Array(items) => list_of_texts(items).map_err(D::Error::custom)?,
-            Value::Object(_) => {
-                return Err(D::Error::custom(
-                    "'' expected type 'string', got unconvertible type 'map[string]interface {}'",
-                ));
+            Value::Object(members) if members.is_empty() => Vec::new(),
+            Value::Object(members) => {
+                return Err(D::Error::custom(nested_text(0, &Value::Object(members))));
             }
             scalar => vec![scalar_text(&scalar).unwrap_or_default()],
         };
@@ -236,6 +238,47 @@ impl JsonSchema for KeyValues {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "object", "additionalProperties": { "type": "string" } })
+    }
+}
+
+/// An object, or null. As everywhere with these clients, an empty list is an empty object, and a list of objects is all
+/// of their members.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Members(pub Option<Map<String, Value>>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let refuse = |place: &str, value: &Value| {
+            Err(D::Error::custom(format_args!(
+                "'{place}' expected type 'map[string]interface {{}}', got unconvertible type '{}'",
+                go_type(value)
+            )))
+        };
+        match Value::deserialize(deserializer)? {
+            Value::Null => Ok(Self(None)),
+            Value::Object(members) => Ok(Self(Some(members))),
+            Value::Array(items) => {
+                let mut all = Map::new();
+                for (index, item) in items.into_iter().enumerate() {
+                    match item {
+                        Value::Object(members) => all.extend(members),
+                        other => return refuse(&format!("[{index}]"), &other),
+                    }
+                }
+                Ok(Self(Some(all)))
+            }
+            other => refuse("", &other),
+        }
+    }
+}
+
+impl JsonSchema for Members {
+    fn schema_name() -> Cow<'static, str> {
+        "Members".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "object", "additionalProperties": true })
     }
 }
 

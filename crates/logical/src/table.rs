@@ -5,7 +5,8 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 
-use crate::{Body, Call, Endpoint, EndpointInfo, Endpoints, Error, Operation, Reply};
+use crate::endpoint::RunFault;
+use crate::{Body, Call, Dialect, Endpoint, EndpointInfo, Endpoints, Error, FieldError, Operation, Reply};
 
 /// The endpoint that a path matched, and what its template captured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,7 @@ pub struct Matched {
 pub struct Table<E> {
     router: matchit::Router<usize>,
     endpoints: Vec<Endpoint<E>>,
+    dialect: Dialect,
 }
 
 impl<E: Send + Sync + 'static> Table<E> {
@@ -28,7 +30,7 @@ impl<E: Send + Sync + 'static> Table<E> {
         for (index, endpoint) in endpoints.list.iter().enumerate() {
             router.insert(format!("/{}", endpoint.info.template), index).map_err(Error::internal)?;
         }
-        Ok(Self { router, endpoints: endpoints.list })
+        Ok(Self { router, endpoints: endpoints.list, dialect: endpoints.dialect })
     }
 
     /// The endpoint of this path below the mount.
@@ -75,9 +77,12 @@ impl<E: Send + Sync + 'static> Table<E> {
         };
         let Input { fields, unknown, replaced } = Input::of(&endpoint.info, call);
         for check in &endpoint.checks {
-            check(fields.clone())?;
+            check(fields.clone(), self.dialect)?;
         }
-        let mut reply = action(engine, call, fields).await?;
+        let mut reply = action(engine, call, fields, self.dialect).await.map_err(|fault| match fault {
+            RunFault::Handler(error) => error,
+            RunFault::Input(failure) => refused_input(endpoint, call, failure),
+        })?;
         if !matches!(reply.body, Body::Plain(_)) && (reply.body != Body::Empty || reply.auth.is_some()) {
             if !unknown.is_empty() {
                 reply = reply
@@ -95,6 +100,15 @@ impl<E: Send + Sync + 'static> Table<E> {
 
     fn endpoint(&self, matched: &Matched) -> Result<&Endpoint<E>, Error> {
         self.endpoints.get(matched.index).ok_or_else(Error::unsupported_path)
+    }
+}
+
+/// Where the reference asks first whether the thing is there, it converts the input for that, and says so differently.
+fn refused_input<E>(endpoint: &Endpoint<E>, call: &Call, failure: FieldError) -> Error {
+    let early = endpoint.exists.is_some() && call.operation.declared() == Operation::Update;
+    match failure.conversion().filter(|_| early) {
+        Some(text) => Error::invalid(text),
+        None => failure.into(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use vestal_logical::{Call, Error, Matched, Operation, Reply};
+use vestal_logical::{Call, Error, Matched, Operation, Reply, help_for_all};
 
 use super::record::Recorded;
 use super::route::{Destination, no_route};
@@ -32,10 +32,10 @@ async fn run(active: &Arc<Active>, recorded: &Recorded) -> Result<Reply<Value>, 
     let authorized = &recorded.authorized;
     let routed = &authorized.identified.routed;
     let Some(place) = &routed.place else { return Err(no_route(&routed.request.path)) };
-    let Some(matched) = &place.matched else { return Err(unknown_path(place)) };
     if routed.request.operation == Operation::Help {
         return help(active, place, &routed.request.path);
     }
+    let Some(matched) = &place.matched else { return Err(unknown_path(place)) };
     // Unmounting closes the gate and waits for whoever is inside.
     let Some(_inside) = place.route.gate.enter() else { return Err(no_route(&routed.request.path)) };
     let call = authorized.call(place);
@@ -70,9 +70,13 @@ fn unknown_path(place: &Destination) -> Error {
     Error::unsupported_path()
 }
 
-/// Help comes from the declaration, never from a handler.
+/// Help comes from the declarations, never from a handler: of one endpoint, or of all when the mount itself is asked.
 fn help(active: &Active, place: &Destination, path: &str) -> Result<Reply<Value>, Error> {
-    let info = place.info(active).ok_or_else(Error::unsupported_path)?;
-    let text = info.help(path, &place.route.point.path);
+    let mount = &place.route.point;
+    let text = match place.info(active) {
+        Some(info) if !place.route.path.is_empty() => info.help(path, &mount.path),
+        _ if place.route.path.is_empty() => help_for_all(&mount.kind, &place.all(active)),
+        _ => return Err(unknown_path(place)),
+    };
     Ok(Reply::plain(serde_json::json!({ "help": text, "see_also": null, "openapi": null })))
 }

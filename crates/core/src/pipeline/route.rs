@@ -32,6 +32,17 @@ impl Destination {
         }
     }
 
+    /// Everything that the mount serves.
+    pub(super) fn all<'a>(&'a self, active: &'a Active) -> Vec<&'a EndpointInfo> {
+        match &self.route.target {
+            Target::Sys => active.tables.sys.all().collect(),
+            Target::Token => active.tables.token.all().collect(),
+            Target::Cubbyhole => active.tables.cubbyhole.all().collect(),
+            Target::Identity => Vec::new(),
+            Target::Engine(mounted) => mounted.dispatch.all(),
+        }
+    }
+
     /// Whether the kernel itself serves it, and may see the presented token.
     pub(super) fn is_kernel(&self) -> bool {
         !matches!(self.route.target, Target::Engine(_))
