@@ -8,9 +8,10 @@
 //! Knows nothing of credentials.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use vestal_logical::Timestamp;
 
 use super::backoff::SERVER;
@@ -45,6 +46,9 @@ pub(crate) enum Asker {
     Schedule,
 }
 
+/// Refreshes of one server that may be with its provider at a time, readers' and the schedule's together.
+const CROWD: usize = 256;
+
 #[derive(Default)]
 struct Circuit {
     failures: u32,
@@ -58,6 +62,7 @@ struct Circuit {
 #[derive(Default)]
 pub(crate) struct Circuits {
     servers: Mutex<HashMap<String, Circuit>>,
+    doors: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
 impl Circuits {
@@ -91,6 +96,16 @@ impl Circuits {
         let servers = self.servers();
         let (revision, text) = servers.get(&server.id)?.refused.as_ref()?;
         (*revision == server.revision).then(|| text.clone())
+    }
+
+    /// Waits until the provider has room for one more refresh. The place is given back when the permit goes; `None` is
+    /// never the answer as long as there are doors.
+    pub(crate) async fn enter(&self, id: &str) -> Option<OwnedSemaphorePermit> {
+        let door = {
+            let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(doors.entry(id.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(CROWD))))
+        };
+        door.acquire_owned().await.ok()
     }
 
     /// A call succeeded.

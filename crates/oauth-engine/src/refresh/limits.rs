@@ -135,9 +135,10 @@ mod tests {
     }
 
     #[test]
-    fn rows_064_to_075_the_limit_of_one_call() {
+    fn rows_064_and_068_to_075_the_limit_of_one_call() {
         // T 15, L 1.5, δ 10, as the reference's own tests ask.
         let cases = [
+            ("row 64, constant", None, 3.0, 15.0),
             ("row 68, at the delta", Some(10.0), 1.5, 15.0),
             ("row 69, at the end", Some(0.0), 1.5, 22.5),
             ("row 71, expired", Some(-5.0), 1.5, 22.5),

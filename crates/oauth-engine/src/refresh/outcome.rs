@@ -99,6 +99,14 @@ impl Outcome {
         }
     }
 
+    /// Lets go of extra data that make a record too large, so that at least the tokens are kept. False when there are
+    /// none.
+    pub(crate) fn shed_extra(&mut self) -> bool {
+        let Self::Issued(issued, _) = self else { return false };
+        issued.warning = Some("the extra data are too large to be stored and were dropped".to_owned());
+        issued.tokens.extra.take().is_some()
+    }
+
     /// The step that this outcome makes, from refreshing to wherever it leads.
     pub(crate) fn apply(
         &self,

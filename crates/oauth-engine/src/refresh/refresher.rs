@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use tokio::sync::OwnedSemaphorePermit;
 use vestal_crypto::Entropy;
 use vestal_logical::{Clock, Error, Kind, Timestamp};
 use vestal_storage::{Changes, Stamp, Stamped, StorageError};
@@ -57,6 +58,8 @@ struct Start {
     intent: Stamped<Intent>,
     server: Arc<Server>,
     limit: Option<Duration>,
+    /// A place among those that the provider is asked for at a time.
+    place: Option<OwnedSemaphorePermit>,
 }
 
 enum Begun {
@@ -91,7 +94,7 @@ impl Refresher {
                     .tell(End { failure: Some(failure.into()), ..End::of(None, Effect::Unstored) });
             }
         };
-        let Start { record, intent, server, limit } = start;
+        let Start { record, intent, server, limit, place } = start;
         let asked = self.clock.now();
         let answer = match record.refresh_token() {
             Some(token) => {
@@ -104,15 +107,13 @@ impl Refresher {
             }
             None => Err(ProviderError::NotSent("there is no refresh token".to_owned())),
         };
+        drop(place);
         let answered = self.clock.now();
         let outcome = Outcome::of(answer, asked);
         self.judge(&server, &outcome);
         let presented = record.value.tokens.refresh_token;
-        let settlement = Settlement { id, intent, outcome, server, presented };
+        let settlement = Settlement { id, intent, outcome, server, presented, answered };
         self.settle(settlement, landing).await;
-        // The one window in which a kill can lose a token that forgives nothing; the kill loop prints it.
-        let window = self.clock.now().since(answered);
-        tracing::debug!(window_micros = window.as_micros(), "an answer was settled");
     }
 
     /// What the answer says about the server.
@@ -172,6 +173,10 @@ impl Refresher {
         if !record.may_refresh() {
             return nothing(Some(record), Effect::Untouched);
         }
+        // First a place, for waiting for one spends nothing; then the server as it is by now. A record that changed
+        // meanwhile is a conflict at the intent, and is looked at again.
+        let place = self.circuits.enter(&self.servers.id(&record.server)?).await;
+        let now = self.clock.now();
         let server = match self.servers.get(&record.server).await {
             Ok(server) => server,
             Err(ServerProblem::Storage(failure)) => return Err(failure.into()),
@@ -192,7 +197,11 @@ impl Refresher {
                 Replay::Never => return self.give_up(id, record, earlier).await,
             }
         }
-        self.intend(id, record, earlier, server, why).await
+        let begun = self.intend(id, record, earlier, server, why).await?;
+        Ok(match begun {
+            Begun::Call(start) => Begun::Call(Box::new(Start { place, ..*start })),
+            nothing @ Begun::Nothing(_) => nothing,
+        })
     }
 
     /// Commits the intent: from here on the token counts as presented.
@@ -224,7 +233,7 @@ impl Refresher {
         self.store.put_intent(&mut changes, id, earlier.as_ref(), &intent)?;
         let limit = self.limit(&record, why, now).await?;
         let intent = self.commit_intent(id, changes, intent).await?;
-        Ok(Begun::Call(Box::new(Start { record, intent, server, limit })))
+        Ok(Begun::Call(Box::new(Start { record, intent, server, limit, place: None })))
     }
 
     /// Commits a batch that puts this intent. When the commit's fate is unknown the store is asked.
@@ -271,7 +280,14 @@ impl Refresher {
         if matches!(why, Why::Read { .. }) && record.trouble.server.as_deref() != Some(text) {
             let mut changes = Changes::new();
             self.store.replace(&mut changes, id, Some(&record), Some(&noted))?;
-            self.store.commit(changes).await?;
+            match self.store.commit(changes).await {
+                Err(StorageError::Conflict) => return Err(StorageError::Conflict.into()),
+                // The reader hears it all the same.
+                Err(failure) => {
+                    tracing::warn!(credential = id, %failure, "a server's trouble could not be noted");
+                }
+                Ok(_) => {}
+            }
         }
         Ok(Begun::Nothing(End::of(Some(noted), Effect::NoServer)))
     }

@@ -68,6 +68,26 @@ async fn h01_readers_who_want_more_time_share_one_call_too() {
     assert_eq!(world.idp.calls(), 2);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn h01_a_thousand_readers_on_many_threads_are_one_token_call() {
+    let (world, house) = world_with(5, json!({})).await;
+    world.idp.script(A, [Act::Hang]);
+    let readers: Vec<_> = (0..1000).map(|_| reading(&house.door(), "a")).collect();
+    while world.idp.calls() < 2 {
+        tokio::task::yield_now().await;
+    }
+    // The call hangs by the time its door is open: letting go before would let nobody go.
+    while !readers.iter().any(tokio::task::JoinHandle::is_finished) {
+        world.idp.let_go();
+        tokio::task::yield_now().await;
+    }
+    for reader in readers {
+        assert_eq!(reader.await.unwrap().token(), "token_2");
+    }
+    assert_eq!(world.idp.calls(), 2);
+    world.check().await;
+}
+
 #[tokio::test]
 async fn h01_readers_join_a_refresh_that_the_schedule_began() {
     let (world, house) = world_with(100, json!({})).await;
@@ -318,6 +338,38 @@ async fn h09_a_lifetime_counts_from_when_it_was_asked_for() {
     let data = reader.await.unwrap().data();
     let end = Timestamp::parse(data["expire_time"].as_str().unwrap()).unwrap();
     assert_eq!(end.since(START).as_secs(), 95 + 3600);
+}
+
+#[tokio::test]
+async fn h10_a_crowd_of_readers_reaches_the_provider_a_few_at_a_time() {
+    let world = World::new();
+    let house = world.open().await;
+    house.server("mock", A, json!({})).await;
+    house.config(json!({ "tune_refresh_check_interval_seconds": 0 })).await;
+    world.idp.lives(A, [json!(5)]);
+    for n in 0..600 {
+        house.connect(&format!("c{n}"), "mock").await;
+    }
+    world.idp.lives(A, [json!(3600)]);
+    world.idp.with(A, |realm| realm.always = Some(Act::Hang));
+    let readers: Vec<_> = (0..600)
+        .map(|n| {
+            let door = house.door();
+            tokio::spawn(async move { door.read(&format!("c{n}")).await })
+        })
+        .collect();
+    settle().await;
+    assert_eq!(world.idp.calls() - 600, 256);
+    world.idp.let_go();
+    settle().await;
+    assert_eq!(world.idp.calls() - 600, 512);
+    world.idp.let_go();
+    settle().await;
+    world.idp.let_go();
+    for reader in readers {
+        reader.await.unwrap().token();
+    }
+    assert_eq!(world.idp.calls() - 600, 600);
 }
 
 #[tokio::test]

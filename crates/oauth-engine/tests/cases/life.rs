@@ -364,3 +364,32 @@ async fn a_changed_interval_moves_what_waits_also_over_a_crash() {
     assert_eq!(world.index("due").await.len(), 450);
     world.check().await;
 }
+
+#[tokio::test]
+async fn a_mount_without_background_work_serves_all_the_same() {
+    let world = World::new();
+    let house = world.open_quiet(world.store()).await.unwrap();
+    house.server("mock", A, json!({})).await;
+    world.idp.lives(A, [json!(60), json!(3600)]);
+    house.connect("a", "mock").await;
+    world.pass(55).await;
+    assert_eq!(house.read("a").await.token(), "token_2");
+    world.check().await;
+}
+
+#[tokio::test]
+async fn a_server_that_was_given_up_is_asked_again_when_a_person_connects_by_it() {
+    let world = World::new();
+    let house = world.open().await;
+    house.server("mock", A, json!({})).await;
+    world.idp.lives(A, [json!(600), json!(3600)]);
+    house.connect("a", "mock").await;
+    world.idp.script(A, [Act::Answer(401, json!({ "error": "invalid_client" }), &[])]);
+    world.pass(620).await;
+    assert_eq!(house.read("a").await.invalid(), "refresh failed: server rejected request: invalid_client");
+    assert_eq!(world.idp.calls(), 2);
+    house.connect("b", "mock").await;
+    world.pass(5).await;
+    assert_eq!(house.read("a").await.token(), "token_3", "a success proves the client to be good");
+    world.check().await;
+}
