@@ -71,6 +71,11 @@ impl Changes {
         self
     }
 
+    /// Adds a batch whose records are fit for the store already: a wrapped keyring, a header in the clear.
+    pub fn beside(&mut self, batch: Batch) -> &mut Self {
+        self.join(Self { batch })
+    }
+
     /// Whether there is nothing to do and nothing to check.
     pub fn is_empty(&self) -> bool {
         self.batch.ops.is_empty() && self.batch.expect.is_empty()
