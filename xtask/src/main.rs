@@ -1,7 +1,7 @@
 //! The workshop: every check runs here, locally and in CI, by the same name.
 //!
 //! - [`testenv`]: what the tests with real clients need, below `target/testenv`.
-//! - [`test`]: the one test command.
+//! - [`mod@test`]: the one test command.
 //! - [`kill`]: the kill loop with the program as it ships.
 //! - [`mod@bench`]: speed and memory next to OpenBao's, with the program as it ships.
 //! - [`cut`]: the power-cut loop on the store.
