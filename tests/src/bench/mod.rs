@@ -11,6 +11,7 @@ mod report;
 mod usage;
 mod wire;
 
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use tempfile::TempDir;
 pub use report::Report;
 
 use crate::environment;
+use crate::process::say;
 use contender::Contender;
 use credentials::Credentials;
 use load::{Load, Pass};
@@ -61,6 +63,11 @@ struct Question {
 /// Measures everything and tells it. Panics when an answer is not the expected one.
 pub fn run(plan: &Plan) -> Report {
     let folder = TempDir::with_prefix("vestal-bench-").expect("a temporary folder");
+    let machine = usage::machine();
+    let versions = [environment::vestal(), contender::bao()].map(|program| {
+        let said = say(Command::new(program).arg("version")).ok();
+        said.lines().next().unwrap_or_default().to_owned()
+    });
     eprintln!("at rest ...");
     let idle_vestal = idle::measure(&environment::vestal(), folder.path(), 5);
     let idle_openbao = idle::measure(&contender::bao(), folder.path(), 3);
@@ -76,7 +83,7 @@ pub fn run(plan: &Plan) -> Report {
         }
     }
     let loaded_mb = (usage::resident_mb(vestal.process_id()), usage::resident_mb(openbao.process_id()));
-    Report { idle_vestal, idle_openbao, rows, loaded_mb, passes: plan.passes }
+    Report { machine, versions, idle_vestal, idle_openbao, rows, loaded_mb, passes: plan.passes }
 }
 
 fn questions(vestal: &Contender, openbao: &Contender, credentials: &Credentials) -> Vec<Question> {

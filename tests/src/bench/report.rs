@@ -19,6 +19,9 @@ pub(super) struct Row {
 
 /// Everything a run found.
 pub struct Report {
+    pub(super) machine: String,
+    /// What the programs say of themselves.
+    pub(super) versions: [String; 2],
     pub(super) idle_vestal: Idle,
     pub(super) idle_openbao: Idle,
     pub(super) rows: Vec<Row>,
@@ -29,6 +32,7 @@ pub struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}\n{}\n", self.versions.join("\n"), self.machine)?;
         self.idle(f)?;
         writeln!(f, "\nunder load, medians of {} passes, Vestal and OpenBao in turn", self.passes)?;
         writeln!(
@@ -142,6 +146,8 @@ mod tests {
             openbao: vec![pass(2000.0, 6.0), pass(2100.0, 5.0), pass(1000.0, 6.0)],
         };
         let report = Report {
+            machine: "2 cores".to_owned(),
+            versions: ["Vestal v0.1".to_owned(), "OpenBao v2.7".to_owned()],
             idle_vestal: idle(20.0),
             idle_openbao: idle(180.0),
             rows: vec![row],

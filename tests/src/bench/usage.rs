@@ -17,6 +17,14 @@ pub(super) fn resident_mb(process: u32) -> f64 {
     kilobytes(&status).expect("a process has resident memory") * 1024.0 / 1e6
 }
 
+/// The cores of this machine, and how busy it was lately.
+pub(super) fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or_default();
+    format!("{cores} cores, load average {load} when this began")
+}
+
 fn read(process: u32, file: &str) -> String {
     let path = format!("/proc/{process}/{file}");
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("cannot read {path}: {error}"))
