@@ -109,14 +109,14 @@ impl Writer {
     }
 }
 
-struct Source<'a> {
+struct Source<'a, R> {
     path: &'a Path,
-    file: BufReader<File>,
+    file: BufReader<R>,
     digest: Sha256,
     at: u64,
 }
 
-impl Source<'_> {
+impl<R: Read> Source<'_, R> {
     fn bytes(&mut self, length: usize) -> Result<Vec<u8>, StorageError> {
         let mut bytes = Vec::with_capacity(length.min(2 << 20));
         let mut part = (&mut self.file).take(length as u64);
@@ -152,9 +152,18 @@ impl Source<'_> {
 /// Reads the export at `path`, handing over each entry in order. Only `Ok` says that what was handed over is whole.
 pub(crate) fn read(
     path: &Path,
-    mut visit: impl FnMut(Change) -> Result<(), StorageError>,
+    visit: impl FnMut(Change) -> Result<(), StorageError>,
 ) -> Result<Contents, StorageError> {
     let file = File::open(path).map_err(|error| cannot("read", path, &error))?;
+    read_from(path, file, visit)
+}
+
+/// Reads the export in `file`, whose path is `path`.
+pub(crate) fn read_from(
+    path: &Path,
+    file: impl Read,
+    mut visit: impl FnMut(Change) -> Result<(), StorageError>,
+) -> Result<Contents, StorageError> {
     let mut source =
         Source { path, file: BufReader::with_capacity(BUFFER, file), digest: Sha256::new(), at: 0 };
     if source.array()? != MAGIC {
@@ -190,7 +199,7 @@ pub(crate) fn read(
     end(source, store, entries)
 }
 
-fn end(mut source: Source<'_>, store: StoreId, entries: u64) -> Result<Contents, StorageError> {
+fn end<R: Read>(mut source: Source<'_, R>, store: StoreId, entries: u64) -> Result<Contents, StorageError> {
     let (frame, seq, epoch) = (source.number()?, source.number()?, source.number()?);
     let position = Position { frame, seq, epoch, digest: source.array()? };
     let counted = source.number()?;

@@ -11,13 +11,14 @@ use vestal_logical::Timestamp;
 use vestal_storage::Key;
 
 /// Name and function of every target.
-pub const TARGETS: [(&str, fn(&[u8])); 7] = [
+pub const TARGETS: [(&str, fn(&[u8])); 8] = [
     ("http", http),
     ("policy", policy),
     ("hcl", hcl),
     ("shares", shares),
     ("record", record),
     ("key", key),
+    ("store_file", store_file),
     ("provider_answer", provider_answer),
 ];
 
@@ -100,6 +101,11 @@ pub fn key(bytes: &[u8]) {
             key.segments().unwrap_or_default().iter().fold(Key::root(), |key, segment| key.with(segment));
         assert_eq!(again, key);
     }
+}
+
+/// The files of a store: frames, segments, manifest, export, and what lies in sled.
+pub fn store_file(bytes: &[u8]) {
+    vestal_storage::testing::store_file(bytes);
 }
 
 /// What a token endpoint answers, well or ill: content type in the first line, body behind it.

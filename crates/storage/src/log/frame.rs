@@ -152,7 +152,7 @@ pub(crate) fn encode_change(change: &Change, bytes: &mut Vec<u8>) {
     }
 }
 
-fn decode_batches(payload: &[u8], count: u32) -> Option<Vec<Vec<Change>>> {
+pub(crate) fn decode_batches(payload: &[u8], count: u32) -> Option<Vec<Vec<Change>>> {
     let mut reader = Reader(payload);
     let mut batches = Vec::new();
     for _ in 0..count {

@@ -76,8 +76,13 @@ impl Manifest {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(cannot("read", &path, &error)),
         };
-        let torn = || damaged(&path, 0, "the manifest's checksum does not fit");
-        let text = std::str::from_utf8(&bytes).map_err(|_| torn())?;
+        Self::parse(&path, &bytes).map(Some)
+    }
+
+    /// The manifest in `bytes`, which were read from `path`.
+    pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, StorageError> {
+        let torn = || damaged(path, 0, "the manifest's checksum does not fit");
+        let text = std::str::from_utf8(bytes).map_err(|_| torn())?;
         let (line, check) = text.split_once('\n').ok_or_else(torn)?;
         if check.trim_end() != hex::encode(Sha256::digest(line)) {
             return Err(torn());
@@ -91,8 +96,7 @@ impl Manifest {
             )));
         }
         serde_json::from_str(line)
-            .map(Some)
-            .map_err(|error| damaged(&path, error.column() as u64, "the manifest cannot be read"))
+            .map_err(|error| damaged(path, error.column() as u64, "the manifest cannot be read"))
     }
 
     /// Replaces the manifest in `directory`, durably.

@@ -90,7 +90,11 @@ pub(crate) struct Segment {
 impl Segment {
     /// Reads the segment at `path`, which must be of `store`.
     pub(crate) fn read(path: &Path, store: &StoreId) -> Result<Self, StorageError> {
-        let bytes = std::fs::read(path).map_err(|error| cannot("read", path, &error))?;
+        Self::parse(path, std::fs::read(path).map_err(|error| cannot("read", path, &error))?, store)
+    }
+
+    /// The segment in `bytes`, which were read from `path`.
+    pub(crate) fn parse(path: &Path, bytes: Vec<u8>, store: &StoreId) -> Result<Self, StorageError> {
         let start = read_header(path, &bytes, store)?;
         Ok(Self { path: path.to_owned(), bytes, start, at: HEADER })
     }

@@ -13,9 +13,11 @@
 
 pub mod conformance;
 pub mod fault;
+mod files;
 pub(crate) mod random;
 
 #[cfg(test)]
 mod tests;
 
 pub use fault::{Fault, FaultStore, Target, every_crash};
+pub use files::store_file;

@@ -76,6 +76,7 @@ impl Committer {
                 (None, State::Blind(..)) => self.queue.recv_timeout(INDEX_PAUSE),
             };
             self.try_again(false);
+            self.mend();
             match message {
                 Ok(Message::Commit(batch, answer)) => kept = self.gather(batch, answer),
                 Ok(Message::Acquire(answer)) => self.acquire(answer),
@@ -151,12 +152,16 @@ impl Committer {
         }
     }
 
-    /// Whether anything can be written now.
-    fn ready(&mut self) -> Result<(), StorageError> {
-        // A reader may have found sled broken and the message be still on its way.
+    /// A reader may have found sled broken while its message is still on its way, or while the log was unsettled.
+    fn mend(&mut self) {
         if matches!(&self.state, State::Ready) && self.shared.index().is_none() {
             self.repair(Trouble::Broken("sled broke under a reader".to_owned()), Vec::new());
         }
+    }
+
+    /// Whether anything can be written now.
+    fn ready(&mut self) -> Result<(), StorageError> {
+        self.mend();
         match &self.state {
             State::Ready => Ok(()),
             State::Limbo(limbo) => Err(shut(&format!("an earlier write is not settled: {}", limbo.why))),

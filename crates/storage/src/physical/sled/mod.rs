@@ -20,7 +20,7 @@ pub(crate) mod index;
 mod keeper;
 mod offline;
 pub(crate) mod open;
-mod record;
+pub(crate) mod record;
 mod repair;
 mod shared;
 mod space;
