@@ -235,7 +235,11 @@ impl Engine for Notes {
         })
     }
 
+    /// With the option `careful` opening reads, so that it can fail.
     async fn open(mount: MountContext) -> Result<Self, Error> {
+        if mount.mount.options.contains_key("careful") {
+            mount.view.exists(&Place::root().plain("care")).await?;
+        }
         Ok(Self(mount.view))
     }
 }

@@ -15,6 +15,7 @@ use vestal_logical::{
 use vestal_storage::{Barrier, Changes, Epoch, StorageError};
 
 use crate::active::{Active, Parts};
+use crate::audit;
 use crate::seal::{self, InitAsk, InitOutcome, InitPlan, Progress, StoredSeal, Submitted};
 use crate::sys::status;
 use crate::tokens::{NewToken, TokenStore};
@@ -40,6 +41,7 @@ pub(crate) enum State {
 impl Vault {
     /// Looks what state the store is in. A vault that unseals itself does so in [`unseal_itself`](Self::unseal_itself).
     pub async fn open(parts: Parts) -> Result<Arc<Self>, Error> {
+        audit::check_declared(&parts.settings.audit)?;
         let state = match StoredSeal::read(parts.physical.as_ref()).await? {
             None => State::Uninitialized,
             Some(seal) => State::Sealed { seal: Arc::new(seal), progress: 0, nonce: String::new() },

@@ -1,5 +1,6 @@
 //! Brings each line to every device. One that takes it is enough; none that takes it fails the request.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -14,7 +15,7 @@ use super::entry::{Line, Trail, request_line, response_line};
 use super::redact::{Redactor, hash};
 use super::settings::FileOptions;
 use super::table::{AuditEntry, Devices};
-use crate::active::Parts;
+use crate::active::{AuditSettings, Parts};
 
 /// A device that is open.
 struct Open {
@@ -82,11 +83,12 @@ impl Broker {
         let kept = broker.kept.lock().await;
         let mut open = Vec::new();
         for entry in &kept.0.0 {
-            if entry.declared && !broker.is_declared(&entry.path) {
+            if !broker.in_use(entry) {
                 tracing::warn!("an audit device is no longer declared in the configuration and is not used");
                 continue;
             }
-            open.push(Arc::new(broker.start(entry.clone())?));
+            // Whoever enabled it was allowed to then; a setting that changed since must not keep the vault sealed.
+            open.push(Arc::new(broker.start(entry.clone(), true)?));
         }
         broker.open.store(Arc::new(open));
         drop(kept);
@@ -95,6 +97,11 @@ impl Broker {
 
     fn is_declared(&self, path: &str) -> bool {
         self.parts.settings.audit.devices.iter().any(|stanza| canonical(&stanza.path) == path)
+    }
+
+    /// A row that the configuration no longer declares only keeps its salt.
+    fn in_use(&self, entry: &AuditEntry) -> bool {
+        !entry.declared || self.is_declared(&entry.path)
     }
 
     /// Stored rows follow the configuration: it says how, we keep the salt.
@@ -113,19 +120,18 @@ impl Broker {
                 declared: true,
                 path,
             };
-            devices.0.retain(|kept| kept.path != entry.path);
-            devices.0.push(entry);
+            match devices.0.iter_mut().find(|kept| kept.path == entry.path) {
+                Some(row) => *row = entry,
+                None => devices.0.push(entry),
+            }
         }
-        if self.parts.settings.audit.devices.is_empty() {
-            Ok(())
-        } else {
-            self.store(&mut kept, devices).await
-        }
+        // Unsealing on a full disk must work, so what is stored already is not stored again.
+        if devices.same_as(&kept.0) { Ok(()) } else { self.store(&mut kept, devices).await }
     }
 
     async fn store(&self, kept: &mut (Devices, Option<Stamp>), devices: Devices) -> Result<(), Error> {
         let mut changes = Changes::new();
-        changes.put(&self.view, &place(), &devices)?;
+        changes.reserved().put(&self.view, &place(), &devices)?;
         match kept.1 {
             Some(stamp) => changes.expect(&self.view, &place(), stamp)?,
             None => changes.expect_absent(&self.view, &place())?,
@@ -135,14 +141,8 @@ impl Broker {
         Ok(())
     }
 
-    fn start(&self, entry: AuditEntry) -> Result<Open, Error> {
-        if entry.kind != "file" {
-            return Err(Error::invalid(format!(
-                "unknown audit device type: \"{}\"; there is `file`",
-                entry.kind
-            )));
-        }
-        let options = FileOptions::read(&entry.options, &self.parts.settings.audit, entry.declared)?;
+    fn start(&self, entry: AuditEntry, trusted: bool) -> Result<Open, Error> {
+        let options = options_of(&entry.kind, &entry.options, &self.parts.settings.audit, trusted)?;
         let device =
             FileDevice::start(options.clone(), Arc::clone(&self.parts.clock)).map_err(|refused| {
                 Error::new(Kind::Unavailable, "the audit device cannot be started").because(refused)
@@ -188,10 +188,12 @@ impl Broker {
     /// Enables a device: it must take a test line before it counts.
     pub(crate) async fn enable(&self, entry: AuditEntry, now: Timestamp) -> Result<(), Error> {
         let mut kept = self.kept.lock().await;
-        if kept.0.0.iter().any(|other| other.path == entry.path) {
+        let overlaps =
+            |other: &AuditEntry| other.path.starts_with(&entry.path) || entry.path.starts_with(&other.path);
+        if kept.0.0.iter().any(|other| overlaps(other) && self.in_use(other)) {
             return Err(Error::invalid("path already in use"));
         }
-        let open = self.start(entry.clone())?;
+        let open = self.start(entry.clone(), false)?;
         let test = test_request(now);
         let trail = Trail {
             request: &test,
@@ -206,6 +208,7 @@ impl Broker {
             Error::invalid("the audit device did not take a test line; see the server's log").because(refused)
         })?;
         let mut devices = kept.0.clone();
+        devices.0.retain(|other| other.path != entry.path);
         devices.0.push(entry);
         self.store(&mut kept, devices).await?;
         let mut all = self.open.load_full().as_ref().clone();
@@ -219,7 +222,7 @@ impl Broker {
         let path = canonical(path);
         let mut kept = self.kept.lock().await;
         let Some(entry) = kept.0.0.iter().find(|entry| entry.path == path) else { return Ok(()) };
-        if entry.declared {
+        if entry.declared && self.is_declared(&path) {
             return Err(Error::invalid(
                 "this audit device is declared in the configuration file; remove it there",
             ));
@@ -237,14 +240,14 @@ impl Broker {
 
     /// What is enabled.
     pub(crate) async fn entries(&self) -> Vec<AuditEntry> {
-        self.kept.lock().await.0.0.clone()
+        self.kept.lock().await.0.0.iter().filter(|entry| self.in_use(entry)).cloned().collect()
     }
 
     /// How a device shows a text.
     pub(crate) async fn hash(&self, path: &str, input: &str) -> Result<String, Error> {
         let path = canonical(path);
         let kept = self.kept.lock().await;
-        let unknown = || Error::invalid("unknown audit backend");
+        let unknown = || Error::invalid(format!("unknown audit backend \"{path}\""));
         kept.0
             .0
             .iter()
@@ -262,6 +265,33 @@ impl Broker {
     pub(crate) async fn close(&self) {
         join_all(self.open.load_full().iter().map(|open| open.device.flush())).await;
     }
+}
+
+fn options_of(
+    kind: &str,
+    options: &BTreeMap<String, String>,
+    settings: &AuditSettings,
+    trusted: bool,
+) -> Result<FileOptions, Error> {
+    if kind != "file" {
+        return Err(Error::invalid(format!("unknown backend type: \"{kind}\"")));
+    }
+    FileOptions::read(options, settings, trusted)
+}
+
+/// Whether every device that the configuration declares could be opened: to be known at start, not at unsealing.
+pub(crate) fn check_declared(settings: &AuditSettings) -> Result<(), Error> {
+    let mut paths = BTreeSet::new();
+    for stanza in &settings.devices {
+        let named = |reason: &dyn std::fmt::Display| {
+            Error::invalid(format!("audit stanza `{}`: {reason}", stanza.path))
+        };
+        options_of(&stanza.kind, &stanza.options, settings, true).map_err(|error| named(&error))?;
+        if !paths.insert(canonical(&stanza.path)) {
+            return Err(named(&"there are two of this name"));
+        }
+    }
+    Ok(())
 }
 
 async fn write(open: &Open, line: Line) -> Result<(), Refused> {

@@ -13,7 +13,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-pub(crate) use broker::{Broker, canonical};
+pub(crate) use broker::{Broker, canonical, check_declared};
 pub(crate) use entry::Trail;
 pub(crate) use table::AuditEntry;
 

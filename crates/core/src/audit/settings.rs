@@ -99,7 +99,7 @@ fn output(
 ) -> Result<Output, Error> {
     let named = options.get("file_path").or_else(|| options.get("path")).map_or("", String::as_str);
     match named {
-        "" => Err(Error::invalid("audit option `file_path` is required")),
+        "" => Err(Error::invalid("file_path is required")),
         "stdout" => Ok(Output::Stdout),
         "discard" => Ok(Output::Discard),
         path => {

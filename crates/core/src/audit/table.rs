@@ -26,6 +26,17 @@ pub(crate) struct AuditEntry {
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(super) struct Devices(pub(super) Vec<AuditEntry>);
 
+impl Devices {
+    /// Whether both say the same, salts aside: those are never changed.
+    pub(super) fn same_as(&self, other: &Self) -> bool {
+        let said = |entry: &AuditEntry| {
+            let AuditEntry { path, kind, description, options, local, salt: _, declared } = entry.clone();
+            (path, kind, description, options, local, declared)
+        };
+        self.0.iter().map(said).eq(other.0.iter().map(said))
+    }
+}
+
 impl Record for Devices {
     const VERSION: u8 = 1;
 }

@@ -1,12 +1,15 @@
 //! Audit as an operator sees it: what is written, what is hidden, and what happens when nothing can be written.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use vestal_logical::Kind;
 
 use crate::active::{AuditSettings, Settings};
+use crate::audit::AuditStanza;
 use crate::testing::TestVault;
+use vestal_storage::Physical as _;
 use vestal_storage::testing::FaultStore;
 
 async fn vault(any_path: bool) -> TestVault {
@@ -105,7 +108,7 @@ async fn devices_are_listed_kept_and_disabled() {
         "path already in use"
     );
     let unknown = vault.write("sys/audit/x", json!({ "type": "carrier-pigeon" })).as_root().send().await;
-    assert!(unknown.failure().1.starts_with("unknown audit device type"));
+    assert!(unknown.failure().1.starts_with("unknown backend type"));
     assert_eq!(vault.read("sys/audit").as_root().send().await.data()["main/"]["type"], "file");
     let after = lines(&file).len();
     vault.active.close(vestal_logical::Timestamp::MAX).await;
@@ -164,4 +167,89 @@ async fn a_token_whose_making_could_not_be_recorded_is_dead() {
     let after =
         vault.list("auth/token/accessors/").as_root().send().await.data()["keys"].as_array().unwrap().len();
     assert_eq!(after, living);
+}
+
+fn declaring(name: &str, file: &Path) -> Settings {
+    let stanza = AuditStanza {
+        kind: "file".to_owned(),
+        path: name.to_owned(),
+        description: String::new(),
+        options: [("file_path".to_owned(), file.to_str().unwrap().to_owned())].into(),
+    };
+    let audit = AuditSettings { devices: vec![stanza], ..AuditSettings::default() };
+    Settings { audit, ..Settings::default() }
+}
+
+/// Unsealing on a full disk must work: nothing that is stored already is stored again.
+#[tokio::test]
+async fn a_declared_device_is_stored_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = || declaring("main", &folder.path().join("audit.log"));
+    let store = FaultStore::in_memory();
+    let vault = TestVault::with(store.clone(), 1, settings()).await.unwrap();
+    vault.active.close(vestal_logical::Timestamp::MAX).await;
+    let before = store.applied();
+    let barrier = crate::testing::barrier(&store, 2).await.unwrap();
+    let again = crate::active::Active::open(Arc::clone(&vault.active.parts), barrier).await.unwrap();
+    assert_eq!(store.applied(), before, "unsealing wrote something");
+    assert_eq!(again.audit.entries().await.len(), 1);
+}
+
+/// A device that was allowed when it was enabled must not keep the vault sealed after the setting has changed.
+#[tokio::test]
+async fn a_stricter_setting_does_not_keep_the_vault_sealed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("audit.log");
+    let vault = vault(true).await;
+    enable(&vault, "main", &file).await;
+    vault.active.close(vestal_logical::Timestamp::MAX).await;
+    let again = TestVault::with(vault.store.clone(), 2, Settings::default()).await.expect("it unseals");
+    let before = lines(&file).len();
+    again.read("sys/mounts").as_root().send().await.data();
+    assert_eq!(lines(&file).len(), before + 2, "and records as before");
+    let other = json!({ "type": "file", "options": { "file_path": file.to_str().unwrap() } });
+    assert_eq!(again.write("sys/audit/x", other).as_root().send().await.failure().0, Kind::Invalid);
+}
+
+#[tokio::test]
+async fn a_device_that_is_no_longer_declared_leaves_its_name_free() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("audit.log");
+    let vault = TestVault::with(FaultStore::in_memory(), 1, declaring("main", &file)).await.unwrap();
+    let hash = async |vault: &TestVault| {
+        vault.write("sys/audit-hash/main", json!({ "input": "x" })).as_root().send().await.data()
+    };
+    let before = hash(&vault).await;
+    let declared = vault.delete("sys/audit/main").as_root().send().await.failure();
+    assert!(declared.1.contains("configuration file"), "{}", declared.1);
+    vault.active.close(vestal_logical::Timestamp::MAX).await;
+    let settings = Settings {
+        audit: AuditSettings { any_path: true, ..AuditSettings::default() },
+        ..Settings::default()
+    };
+    let again = TestVault::with(vault.store.clone(), 2, settings).await.unwrap();
+    assert_eq!(again.read("sys/audit").as_root().send().await.data(), json!({}));
+    assert_eq!(hash(&again).await, before, "what it wrote can still be searched");
+    enable(&again, "main", &file).await;
+    again.delete("sys/audit/main").as_root().send().await.nothing();
+    assert_eq!(again.read("sys/audit").as_root().send().await.data(), json!({}));
+}
+
+#[test]
+fn a_declared_device_that_could_not_be_opened_is_told_at_start() {
+    let settings = |change: &dyn Fn(&mut Vec<AuditStanza>)| {
+        let mut settings = declaring("main", Path::new("/x")).audit;
+        change(&mut settings.devices);
+        super::check_declared(&settings).map_err(|error| error.to_string())
+    };
+    assert_eq!(settings(&|_| {}), Ok(()));
+    let wrong: [(&dyn Fn(&mut Vec<AuditStanza>), &str); 3] = [
+        (&|devices| devices[0].kind = "socket".to_owned(), "socket"),
+        (&|devices| drop(devices[0].options.insert("mode".to_owned(), "0777".to_owned())), "mode"),
+        (&|devices| devices.push(devices[0].clone()), "two of this name"),
+    ];
+    for (change, expected) in wrong {
+        let told = settings(change).unwrap_err();
+        assert!(told.contains("audit stanza `main`") && told.contains(expected), "{told}");
+    }
 }

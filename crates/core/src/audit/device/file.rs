@@ -1,6 +1,6 @@
 //! Lines in a file, appended by one thread that takes what has gathered at once.
 //!
-//! `Ok` means that write(2) took the whole line; the file is synced each second while lines come, at reopen and at
+//! `Ok` means that write(2) took the whole line; the file is synced within a second of each line, at reopen and at
 //! seal. So a kill loses no line and a power cut at most a second of them, unless `sync` is `always`.
 
 use std::fs::{File, OpenOptions};
@@ -8,11 +8,12 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
-use vestal_logical::{Clock, Timestamp};
+use vestal_logical::Clock;
 
 use super::super::settings::{FileOptions, Output};
 use super::{AuditDevice, Refused};
@@ -33,19 +34,52 @@ enum Order {
 pub(in crate::audit) struct FileDevice {
     orders: mpsc::Sender<Order>,
     clock: Arc<dyn Clock>,
+    /// A sync is on its way for what has been taken.
+    sync_planned: Arc<AtomicBool>,
+    #[cfg(test)]
+    syncs: Arc<std::sync::atomic::AtomicUsize>,
 }
 
 impl FileDevice {
     /// Starts the writing thread. The file is opened at the first line, and again after each failure.
     pub(in crate::audit) fn start(options: FileOptions, clock: Arc<dyn Clock>) -> Result<Self, Refused> {
         let (orders, inbox) = mpsc::channel(QUEUE);
-        let writer =
-            Writer { options, file: None, clock: Arc::clone(&clock), synced: clock.now(), dirty: false };
+        #[cfg(test)]
+        let syncs = Arc::default();
+        let writer = Writer {
+            options,
+            file: None,
+            dirty: false,
+            #[cfg(test)]
+            syncs: Arc::clone(&syncs),
+        };
         std::thread::Builder::new()
             .name("audit".to_owned())
             .spawn(move || writer.run(inbox))
             .map_err(|error| Refused(error.to_string()))?;
-        Ok(Self { orders, clock })
+        Ok(Self {
+            orders,
+            clock,
+            sync_planned: Arc::default(),
+            #[cfg(test)]
+            syncs,
+        })
+    }
+
+    /// The first line after a sync has the next one come within a second, whether or not more lines do.
+    fn plan_sync(&self) {
+        if self.sync_planned.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let (orders, planned) = (self.orders.clone(), Arc::clone(&self.sync_planned));
+        let due = self.clock.sleep_until(self.clock.now().plus(SYNC_EVERY));
+        tokio::spawn(async move {
+            due.await;
+            planned.store(false, Ordering::SeqCst);
+            let (done, _) = oneshot::channel();
+            // A writer that has ended has synced.
+            let _ = orders.send(Order::Flush(done)).await;
+        });
     }
 
     async fn tell(&self, order: impl FnOnce(oneshot::Sender<()>) -> Order) {
@@ -65,7 +99,10 @@ impl AuditDevice for FileDevice {
                 .try_send(Order::Line(line, done))
                 .map_err(|_| Refused("its queue is full".to_owned()))?;
             tokio::select! {
-                answer = heard => answer.unwrap_or_else(|_| Err(Refused("its writer has ended".to_owned()))),
+                answer = heard => {
+                    self.plan_sync();
+                    answer.unwrap_or_else(|_| Err(Refused("its writer has ended".to_owned())))
+                }
                 () = self.clock.sleep_until(self.clock.now().plus(PATIENCE)) => {
                     Err(Refused("it did not take the line in time".to_owned()))
                 }
@@ -85,9 +122,9 @@ impl AuditDevice for FileDevice {
 struct Writer {
     options: FileOptions,
     file: Option<File>,
-    clock: Arc<dyn Clock>,
-    synced: Timestamp,
     dirty: bool,
+    #[cfg(test)]
+    syncs: Arc<std::sync::atomic::AtomicUsize>,
 }
 
 impl Writer {
@@ -97,7 +134,6 @@ impl Writer {
             for order in orders.drain(..) {
                 self.obey(order);
             }
-            self.sync_if_due();
         }
         self.sync();
     }
@@ -148,15 +184,12 @@ impl Writer {
         }
     }
 
-    fn sync_if_due(&mut self) {
-        if self.dirty && self.clock.now().since(self.synced) >= SYNC_EVERY {
-            self.sync();
-        }
-    }
-
     fn sync(&mut self) {
-        self.synced = self.clock.now();
-        self.dirty = false;
+        if !std::mem::take(&mut self.dirty) {
+            return;
+        }
+        #[cfg(test)]
+        self.syncs.fetch_add(1, Ordering::SeqCst);
         if let Some(file) = &self.file
             && let Err(error) = file.sync_data()
         {
@@ -196,4 +229,34 @@ fn ends_within_a_line(file: &File) -> std::io::Result<bool> {
     let mut byte = [0];
     file.read_exact_at(&mut byte, last)?;
     Ok(byte != *b"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use vestal_logical::Timestamp;
+    use vestal_logical::testing::{SimClock, settle};
+
+    use super::*;
+    use crate::active::AuditSettings;
+
+    #[tokio::test]
+    async fn the_last_line_before_a_silence_is_synced_within_a_second() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("audit.log").to_str().expect("a text").to_owned();
+        let options = BTreeMap::from([("file_path".to_owned(), file)]);
+        let options = FileOptions::read(&options, &AuditSettings::default(), true).expect("options");
+        let clock = Arc::new(SimClock::at(Timestamp::from_seconds(1)));
+        let device = FileDevice::start(options, clock.clone()).expect("starts");
+        for synced in 0..3 {
+            // Orders are obeyed in a row: when this is taken, the planned sync of the round before is done.
+            device.append(b"{}".to_vec()).await.expect("taken");
+            device.append(b"{}".to_vec()).await.expect("taken");
+            assert_eq!(device.syncs.load(Ordering::SeqCst), synced);
+            settle().await;
+            clock.advance(SYNC_EVERY).await;
+            settle().await;
+        }
+    }
 }
