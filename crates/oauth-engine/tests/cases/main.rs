@@ -12,6 +12,7 @@
     reason = "a test fails by panicking, and a scenario reads best in one piece"
 )]
 
+mod door;
 mod idp;
 mod world;
 
@@ -19,6 +20,7 @@ mod connecting;
 mod crashes;
 mod hazards;
 mod life;
+mod providers;
 mod reading;
 mod scale;
 mod simulation;
