@@ -336,7 +336,7 @@ async fn w05_a_client_that_leaves_while_connecting_stops_nothing() {
 }
 
 #[tokio::test]
-async fn x23_like_a_refused_refresh_token_stores_nothing() {
+async fn a_refused_refresh_token_stores_nothing() {
     let world = World::new();
     let house = world.open().await;
     house.server("mock", A, json!({})).await;
