@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::idle;
 use super::load;
 use super::wire::Ask;
 use crate::process::{Running, say};
@@ -39,6 +40,8 @@ pub(super) struct Contender {
     pub(super) root: String,
     /// A service token that the policy above binds.
     pub(super) token: String,
+    /// Resident megabytes when it was unsealed and nobody had asked it anything.
+    pub(super) at_rest_mb: f64,
     process: Running,
 }
 
@@ -101,7 +104,7 @@ impl Contender {
             }
             http::ask("GET", &format!("http://{address}/v1/sys/health"), &[], None)
         });
-        Self { name, address, root: String::new(), token: String::new(), process }
+        Self { name, address, root: String::new(), token: String::new(), at_rest_mb: 0.0, process }
     }
 
     pub(super) fn process_id(&self) -> u32 {
@@ -125,6 +128,7 @@ impl Contender {
     fn furnish(&mut self) {
         let health = json!({});
         until(self.name, 30, || (self.call("GET", "sys/health", &health).0 == 200).then_some(()));
+        self.at_rest_mb = idle::settled_mb(self.process_id());
         self.must("PUT", "sys/policies/acl/bench", &json!({ "policy": POLICY }));
         self.must("POST", "sys/mounts/secret", &json!({ "type": "kv", "options": { "version": "2" } }));
         let asked = json!({ "policies": ["bench"], "ttl": "4h" });

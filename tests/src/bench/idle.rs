@@ -33,11 +33,16 @@ pub(super) fn measure(program: &Path, folder: &Path, times: u32) -> Idle {
     for _ in 0..times {
         let (process, ready) = start(program, folder);
         ready_ms.push(ready.as_secs_f64() * 1000.0);
-        pause(SETTLED);
-        resident = resident_mb(process.id());
+        resident = settled_mb(process.id());
     }
     ready_ms.sort_unstable_by(f64::total_cmp);
     Idle { program_mb, ready_ms, resident_mb: resident }
+}
+
+/// Resident memory once nothing more is going on.
+pub(super) fn settled_mb(process: u32) -> f64 {
+    pause(SETTLED);
+    resident_mb(process)
 }
 
 #[expect(clippy::disallowed_methods, reason = "real time is what is measured")]

@@ -82,8 +82,9 @@ pub fn run(plan: &Plan) -> Report {
             rows.extend(CONNECTIONS.map(|connections| ask(plan, &question, connections, &vestal, &openbao)));
         }
     }
+    let at_rest_mb = (vestal.at_rest_mb, openbao.at_rest_mb);
     let loaded_mb = (usage::resident_mb(vestal.process_id()), usage::resident_mb(openbao.process_id()));
-    Report { machine, versions, idle_vestal, idle_openbao, rows, loaded_mb, passes: plan.passes }
+    Report { machine, versions, idle_vestal, idle_openbao, rows, at_rest_mb, loaded_mb, passes: plan.passes }
 }
 
 fn questions(vestal: &Contender, openbao: &Contender, credentials: &Credentials) -> Vec<Question> {
