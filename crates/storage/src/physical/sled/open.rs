@@ -137,6 +137,9 @@ pub(crate) fn index(
     let (answer, answered) = mpsc::channel();
     let place = directory.to_owned();
     let work = move || {
+        if verify {
+            read_ahead(&place.join("db"));
+        }
         let opened = start(&place, cache_bytes).and_then(|db| Index::new(db, &place, &store));
         let checked =
             opened.and_then(|index| if verify { index.verify().map(|()| index) } else { Ok(index) });
@@ -152,6 +155,14 @@ pub(crate) fn index(
         Ok(opened) => opened,
         Err(RecvTimeoutError::Timeout) => Err(Trouble::Broken("sled did not open in time".to_owned())),
         Err(RecvTimeoutError::Disconnected) => Err(Trouble::Broken("sled panicked at opening".to_owned())),
+    }
+}
+
+/// Reads a file from end to end, so that it is in memory when its pages are asked for in any order: a million records
+/// took two minutes to check from a cold disk, and seconds from memory.
+fn read_ahead(path: &Path) {
+    if let Ok(mut file) = File::open(path) {
+        let _ = std::io::copy(&mut file, &mut std::io::sink());
     }
 }
 
