@@ -77,7 +77,8 @@ impl Server {
 
     /// One call of the API.
     pub fn call(&self, token: &str, method: &str, path: &str, body: Option<&Value>) -> Answer {
-        let headers = [("X-Vault-Token", token), ("Content-Type", "application/json")];
+        let kind = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
+        let headers = [("X-Vault-Token", token), ("Content-Type", kind)];
         let url = format!("{}/v1/{path}", self.address);
         http::ask(method, &url, &headers, body).unwrap_or_else(|| panic!("no answer to {method} {path}"))
     }

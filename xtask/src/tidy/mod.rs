@@ -6,8 +6,9 @@
 //! - [`dependencies`]: every outside crate is used, and explained in `docs/dependencies.md`;
 //! - [`endpoints`]: every endpoint has its tests.
 //!
-//! Invariants: a check only reads; it names the place and what to do. Another check is
-//! a module with one function beside these and a line in `CHECKS`.
+//! Invariants: a check only reads; it names the place and what to do. Another check is a module with one function beside these
+//! and a line in `CHECKS`. That every endpoint has its tests of denial and audit is no check of text: `tests/tests/endpoints.rs`
+//! walks the list that the running program declares.
 
 mod dependencies;
 mod directions;
