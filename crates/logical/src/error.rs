@@ -51,7 +51,6 @@ pub enum Form {
 }
 
 /// A failure. [`public`](Self::public) reaches the caller; [`source`](StdError::source) reaches only the log.
-#[derive(Debug)]
 pub struct Error {
     kind: Kind,
     form: Form,
@@ -181,6 +180,16 @@ impl Error {
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.kind)
+            .field("texts", &self.texts)
+            .field("source", &self.source)
+            .finish_non_exhaustive()
     }
 }
 

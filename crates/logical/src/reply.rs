@@ -1,6 +1,7 @@
 //! What a handler answers when all went well.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -8,7 +9,7 @@ use serde_json::Value;
 use vestal_crypto::SecretString;
 
 /// The content of an answer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Body<T> {
     /// `data` of the envelope.
     Data(T),
@@ -16,6 +17,17 @@ pub enum Body<T> {
     Plain(T),
     /// Nothing: 404 for reads and lists, 204 otherwise.
     Empty,
+}
+
+/// Content is what people keep secret: only its frame is shown.
+impl<T> fmt::Debug for Body<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Data(_) => "Data(..)",
+            Self::Plain(_) => "Plain(..)",
+            Self::Empty => "Empty",
+        })
+    }
 }
 
 /// How an answer differs from an ordinary success.
@@ -184,7 +196,6 @@ pub struct WrapInfo {
 }
 
 /// What the kernel hands to the transport.
-#[derive(Debug)]
 pub struct Response {
     /// The request's id, or empty for a wrapped answer.
     pub request_id: String,
@@ -197,7 +208,6 @@ pub struct Response {
 }
 
 /// A successful answer as it leaves the kernel.
-#[derive(Debug)]
 pub enum Answer {
     /// As the handler gave it.
     Open(Box<Reply<Value>>),
@@ -215,5 +225,25 @@ impl Reply<Value> {
             Body::Data(content) | Body::Plain(content) => content.clone(),
             Body::Empty => Value::Null,
         }
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open(reply) => f.debug_tuple("Open").field(reply).finish(),
+            Self::Wrapped(info) => f.debug_tuple("Wrapped").field(info).finish(),
+            Self::Unwrapped(_) => f.write_str("Unwrapped(..)"),
+        }
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("request_id", &self.request_id)
+            .field("operation", &self.operation)
+            .field("result", &self.result)
+            .finish_non_exhaustive()
     }
 }

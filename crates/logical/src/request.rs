@@ -1,5 +1,6 @@
 //! What a client sent, before anything is decided about it.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ pub struct WrapAsk {
 }
 
 /// One request, translated from its transport. Nothing in it has been checked against state.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Request {
     /// `request_id` of the answer and of both audit entries (a UUID).
     pub id: String,
@@ -38,4 +39,14 @@ pub struct Request {
     pub now: Timestamp,
     /// When waiting for the answer ends; the work goes on.
     pub deadline: Timestamp,
+}
+
+/// What a client sends may be secret, its path and headers included.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("id", &self.id)
+            .field("operation", &self.operation)
+            .finish_non_exhaustive()
+    }
 }

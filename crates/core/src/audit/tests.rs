@@ -237,13 +237,14 @@ async fn a_device_that_is_no_longer_declared_leaves_its_name_free() {
 
 #[test]
 fn a_declared_device_that_could_not_be_opened_is_told_at_start() {
-    let settings = |change: &dyn Fn(&mut Vec<AuditStanza>)| {
+    type Change<'a> = &'a dyn Fn(&mut Vec<AuditStanza>);
+    let settings = |change: Change<'_>| {
         let mut settings = declaring("main", Path::new("/x")).audit;
         change(&mut settings.devices);
         super::check_declared(&settings).map_err(|error| error.to_string())
     };
     assert_eq!(settings(&|_| {}), Ok(()));
-    let wrong: [(&dyn Fn(&mut Vec<AuditStanza>), &str); 3] = [
+    let wrong: [(Change<'_>, &str); 3] = [
         (&|devices| devices[0].kind = "socket".to_owned(), "socket"),
         (&|devices| drop(devices[0].options.insert("mode".to_owned(), "0777".to_owned())), "mode"),
         (&|devices| devices.push(devices[0].clone()), "two of this name"),
