@@ -29,6 +29,12 @@ pub(super) struct Credentials {
 
 const REDIRECT: &str = "http://127.0.0.1:1/back";
 
+enum Settled {
+    Fresh,
+    /// Only a person can help, for this reason.
+    Broken(String),
+}
+
 impl Credentials {
     /// Starts the authorization server, writes it down as a server, and connects every credential by a code.
     pub(super) fn connect(
@@ -86,8 +92,8 @@ impl Credentials {
     pub(super) fn lost_and_reconnected(&self, server: &Server, root: &str) -> Vec<String> {
         let mut lost = Vec::new();
         for number in 0..self.count {
-            let reason = until("a credential to settle", 60, || self.settled(server, root, number));
-            if let Some(reason) = reason {
+            let settled = until("a credential to settle", 60, || self.settled(server, root, number));
+            if let Settled::Broken(reason) = settled {
                 lost.push(format!("{}: {reason}", self.path(number)));
                 self.authorise(server, root, number);
             }
@@ -95,15 +101,15 @@ impl Credentials {
         lost
     }
 
-    /// `Some(None)`: it has a token. `Some(Some(reason))`: only a person can help.
-    fn settled(&self, server: &Server, root: &str, number: u32) -> Option<Option<String>> {
+    /// What has become of a credential, once that is certain.
+    fn settled(&self, server: &Server, root: &str, number: u32) -> Option<Settled> {
         let (status, answer) = server.call(root, "GET", &self.path(number), None);
         match status {
-            200 => Some(None),
+            200 => Some(Settled::Fresh),
             400 => {
                 let text = answer.pointer("/errors/0").and_then(Value::as_str).unwrap_or_default();
                 // A token that has just run out is still being refreshed; everything else is a reason.
-                (text != "token expired").then(|| Some(text.to_owned()))
+                (text != "token expired").then(|| Settled::Broken(text.to_owned()))
             }
             _ => panic!("{}: {status} {answer}", self.path(number)),
         }
