@@ -74,6 +74,14 @@ pub(super) fn read(
         let known = keys::LISTENER_WITHOUT_EFFECT.contains(&other.key());
         notes.push(if known { keys::no_effect(other) } else { keys::unknown(other) });
     }
+    if let Some(required) = body.last("tls_require_and_verify_client_cert")
+        && required.flag()?
+    {
+        bail!(
+            "`tls_require_and_verify_client_cert` on line {} is not supported yet; without it everybody could connect",
+            required.at().line
+        );
+    }
     let address = match body.last("address") {
         Some(item) => resolve(item)?,
         None => SocketAddr::from(([127, 0, 0, 1], 8200)),

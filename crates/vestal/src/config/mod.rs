@@ -147,6 +147,14 @@ fn seal(item: &Item, notes: &mut Vec<String>) -> anyhow::Result<SealSettings> {
     let (kind, body) = reader::only_labelled(item)?;
     let known: &[&str] = if kind == "file" { &["path", "credential", "disabled"] } else { &["disabled"] };
     notes.extend(body.unknown(known).map(keys::unknown));
+    if let Some(disabled) = body.last("disabled")
+        && disabled.flag()?
+    {
+        bail!(
+            "`disabled` on line {} is not supported: a vault cannot move from one seal to another yet",
+            disabled.at().line
+        );
+    }
     match kind.as_str() {
         "shamir" => Ok(SealSettings::Shamir),
         "passphrase" => Ok(SealSettings::Passphrase),

@@ -115,3 +115,20 @@ fn several_files_add_up() {
     let config = Config::read(&[folder.path().to_owned()]).unwrap();
     assert_eq!(config.log_level.as_deref(), Some("debug"));
 }
+
+/// What guards access must not be left out with a note in the log.
+#[test]
+fn a_guard_that_is_not_built_is_refused() {
+    for (text, named) in [
+        (
+            r#"listener "tcp" { tls_disable = true tls_require_and_verify_client_cert = true }"#,
+            "tls_require_and_verify_client_cert",
+        ),
+        (r#"seal "file" { path = "/k" disabled = "true" }"#, "disabled"),
+    ] {
+        let error = read(&format!("{USUAL}\n{text}")).unwrap_err();
+        assert!(error.contains(named) && error.contains("not supported"), "{error}");
+    }
+    let harmless = r#"listener "tcp" { tls_disable = true tls_require_and_verify_client_cert = false }"#;
+    assert!(read(&format!("{USUAL}\n{harmless}")).is_ok());
+}

@@ -93,6 +93,7 @@ pub(crate) async fn run(args: ServerArgs) -> anyhow::Result<()> {
     for note in &config.notes {
         tracing::warn!("configuration: {note}");
     }
+    let hangups = signals::hangups()?;
     harden::forbid_dumps();
     if config.lock_memory {
         harden::lock_memory();
@@ -109,7 +110,7 @@ pub(crate) async fn run(args: ServerArgs) -> anyhow::Result<()> {
         }
     }
     println!("==> Vestal server started. Its log follows.\n");
-    let reload = signals::reload_on_hangup(&vault, server.certificates())?;
+    let reload = signals::reload_on_hangup(hangups, &vault, server.certificates());
     let cut = server.run(until_asked_to_stop()?, vestal_core::Settings::default().drain).await;
     reload.abort();
     if cut > 0 {

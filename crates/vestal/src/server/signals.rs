@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use vestal_core::Vault;
 use vestal_http_api::Certificates;
@@ -22,22 +22,27 @@ pub(crate) fn until_asked_to_stop() -> anyhow::Result<impl Future<Output = ()>> 
     })
 }
 
+/// Has SIGHUP reach us from now on: until somebody listens for it, it ends the process.
+pub(super) fn hangups() -> anyhow::Result<Signal> {
+    Ok(signal(SignalKind::hangup())?)
+}
+
 /// Reloads at each SIGHUP. A certificate that cannot be used leaves the old one in force.
 pub(super) fn reload_on_hangup(
+    mut hangups: Signal,
     vault: &Arc<Vault>,
     certificates: Certificates,
-) -> anyhow::Result<JoinHandle<()>> {
-    let mut hangup = signal(SignalKind::hangup())?;
+) -> JoinHandle<()> {
     let vault = Arc::clone(vault);
-    Ok(tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
+    tokio::spawn(async move {
+        while hangups.recv().await.is_some() {
             for error in certificates.reload() {
                 tracing::error!(%error, "a certificate could not be reloaded; the old one stays in force");
             }
             vault.reopen().await;
             tracing::info!("certificates and audit files were opened anew");
         }
-    }))
+    })
 }
 
 /// A file with our process id, gone when we are.
