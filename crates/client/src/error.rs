@@ -131,7 +131,7 @@ const PHRASES: [(Cause, &str); 5] = [
 ];
 
 impl Cause {
-    /// Recovers the cause from the transport's text, which [`Cause::phrase`] began.
+    /// Recovers the cause from the transport's text, which `Cause::phrase` began.
     pub fn of(error: &TransportError) -> Self {
         let text = match error {
             TransportError::Forbidden(_) => return Self::Forbidden,
