@@ -4,6 +4,7 @@ mod cli;
 mod config;
 mod demo;
 mod registry;
+mod say;
 mod server;
 
 fn main() -> std::process::ExitCode {

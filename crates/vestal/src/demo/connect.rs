@@ -13,6 +13,7 @@ use vestal_crypto::{SecretBytes, SecretString};
 use vestal_demo_provider::Callback;
 use vestal_logical::{HttpTransport as _, OutboundRequest};
 
+use crate::say::say;
 use crate::server;
 
 /// Connects `oauthapp/creds/jane`, by a person in a browser or by following the provider's redirect ourselves.
@@ -29,7 +30,7 @@ pub(super) async fn connect(
     let text = |name: &str| link.get(name).and_then(Value::as_str).map(str::to_owned);
     let (url, state) = (text("url").context("no link")?, text("state"));
     let (code, returned_state) = if browser {
-        println!("Open this in a browser, and sign in as anybody:\n\n    {url}\n\nWaiting …");
+        say!("Open this in a browser, and sign in as anybody:\n\n    {url}\n\nWaiting …");
         let returned = callback.wait().await.context("nobody came back")?;
         if let Some(error) = returned.error {
             bail!("the authorization server refused: {error}");

@@ -8,6 +8,7 @@ use serde_json::Value;
 use vestal_logical::{Clock as _, SystemClock, Timestamp};
 
 use super::{ACCESS_LIFE, Scene};
+use crate::say::say;
 use crate::server;
 
 /// The token as it was last read.
@@ -34,8 +35,11 @@ pub(super) async fn show(scene: &Scene) -> anyhow::Result<()> {
                 bar(left)
             );
             std::io::stdout().flush()?;
-        } else if changed {
-            println!("token {} is good for {left} s; refreshed {refreshes} times", token.beginning);
+        } else if changed
+            && !say!("token {} is good for {left} s; refreshed {refreshes} times", token.beginning)
+        {
+            // Nobody reads any more, so the show is over.
+            return Ok(());
         }
         last = Some(token);
         SystemClock.sleep_until(SystemClock.now().plus(Duration::from_millis(250))).await;
@@ -58,20 +62,20 @@ async fn read(scene: &Scene) -> anyhow::Result<Token> {
 
 fn introduce(scene: &Scene, live: bool) {
     let (address, reader, root) = (scene.address, scene.reader.expose(), scene.root.expose());
-    println!("Jane Doe has authorised an application once. Vestal keeps her token fresh from now on.\n");
-    println!(
+    say!("Jane Doe has authorised an application once. Vestal keeps her token fresh from now on.\n");
+    say!(
         "  authorization server   {}   (access tokens live {} s)",
         scene.provider.base_url(),
         ACCESS_LIFE.as_secs()
     );
-    println!("  Vestal                 http://{address}   (root token {root})\n");
-    println!("Try it from another terminal, with a token that can read this credential and nothing else:\n");
+    say!("  Vestal                 http://{address}   (root token {root})\n");
+    say!("Try it from another terminal, with a token that can read this credential and nothing else:\n");
     let indent = if live { "  " } else { "" };
-    println!("{indent}curl -s -H 'X-Vault-Token: {reader}' http://{address}/v1/oauthapp/creds/jane");
-    println!("{indent}VAULT_ADDR=http://{address} VAULT_TOKEN={reader} bao read oauthapp/creds/jane");
-    println!("{indent}VAULT_ADDR=http://{address} VAULT_TOKEN={reader} vestal read oauthapp/creds/jane");
-    println!(
+    say!("{indent}curl -s -H 'X-Vault-Token: {reader}' http://{address}/v1/oauthapp/creds/jane");
+    say!("{indent}VAULT_ADDR=http://{address} VAULT_TOKEN={reader} bao read oauthapp/creds/jane");
+    say!("{indent}VAULT_ADDR=http://{address} VAULT_TOKEN={reader} vestal read oauthapp/creds/jane");
+    say!(
         "{indent}python3 -c \"import hvac; print(hvac.Client('http://{address}', '{reader}').read('oauthapp/creds/jane')['data']['access_token'])\"\n"
     );
-    println!("Press Ctrl-C to end.\n");
+    say!("Press Ctrl-C to end.\n");
 }

@@ -17,6 +17,7 @@ use vestal_demo_provider::{DemoProvider, Options, Running};
 use vestal_logical::{Clock as _, SystemClock};
 
 use crate::config::Config;
+use crate::say::say;
 use crate::server::{self, Served};
 
 /// Flags of `vestal demo`.
@@ -76,7 +77,7 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
         () = asked => {}
         () = end => {}
     }
-    println!("\nDone. Nothing is left behind.");
+    say!("\nDone. Nothing is left behind.");
     drop(stop);
     serving.await?;
     scene.provider.shutdown().await;

@@ -10,6 +10,8 @@ use vestal_core::{InitAsk, Vault};
 use vestal_crypto::SecretString;
 use vestal_logical::{Answer, Operation, Reply, Request};
 
+use crate::say::say;
+
 /// What was asked of development.
 pub(crate) struct Dev {
     root_token: Option<SecretString>,
@@ -44,7 +46,7 @@ pub(super) async fn set_up(vault: &Arc<Vault>, dev: &Dev, addresses: &[SocketAdd
         crate::cli::token_file::store(&root_token)?;
     }
     let address = addresses.first().context("development needs a listener")?;
-    println!(
+    say!(
         "WARNING! This is development mode: everything is in memory and gone when the server ends,\n\
          the vault unseals itself, and the root token is known. Never keep anything real in it.\n\n\
          From another terminal:\n\n    $ export VAULT_ADDR='http://{address}'\n\n\
@@ -66,8 +68,7 @@ pub(crate) async fn furnish(
     let in_base64 = made.keys_base64.first().cloned().unwrap_or(key);
     let mut root = made.root_token;
     if let Some(named) = root_token {
-        let fields =
-            json!({ "id": named.expose(), "policies": ["root"], "no_parent": true, "display_name": "root" });
+        let fields = json!({ "id": named.expose(), "policies": ["root"], "no_parent": true });
         ask(vault, &root, "auth/token/create", fields).await?;
         ask(vault, named, "auth/token/revoke", json!({ "token": root.expose() })).await?;
         root = named.clone();

@@ -19,6 +19,7 @@ use vestal_logical::SystemClock;
 
 use crate::config::Config;
 use crate::registry;
+use crate::say::say;
 
 pub(crate) use dev::{ask, furnish, read, token_for};
 pub(crate) use signals::until_asked_to_stop;
@@ -109,7 +110,7 @@ pub(crate) async fn run(args: ServerArgs) -> anyhow::Result<()> {
             }
         }
     }
-    println!("==> Vestal server started. Its log follows.\n");
+    say!("==> Vestal server started. Its log follows.\n");
     let reload = signals::reload_on_hangup(hangups, &vault, server.certificates());
     let cut = server.run(until_asked_to_stop()?, vestal_core::Settings::default().drain).await;
     reload.abort();
@@ -142,9 +143,9 @@ fn configured(args: &ServerArgs) -> anyhow::Result<(Config, Option<dev::Dev>)> {
 
 /// What is shown at start, with the addresses as they really are.
 fn banner(config: &Config, addresses: &[SocketAddr]) {
-    println!("==> Vestal server configuration:\n");
+    say!("==> Vestal server configuration:\n");
     for (number, (listener, address)) in config.listeners.iter().zip(addresses).enumerate() {
-        println!("{:>21}: {}", format!("Listener {}", number + 1), listener.shown_at(*address));
+        say!("{:>21}: {}", format!("Listener {}", number + 1), listener.shown_at(*address));
     }
-    println!("{}", config.summary(env!("CARGO_PKG_VERSION")));
+    say!("{}", config.summary(env!("CARGO_PKG_VERSION")));
 }
