@@ -14,7 +14,7 @@ use crate::log::frame::Change;
 use crate::log::manifest::Manifest;
 use crate::log::segment;
 use crate::physical::sled::guard::Trouble;
-use crate::physical::sled::index::Index;
+use crate::physical::sled::index::{Index, Replay};
 use crate::physical::sled::open::{self, Home};
 
 /// Entries of an export are taken over in pieces of this many bytes.
@@ -90,14 +90,12 @@ fn build(home: &Home, manifest: &Manifest, reason: &str) -> Result<(Index, Rebui
     load_export(&index, &export, manifest, &mut progress)?;
     home.disk.reached("the export is loaded");
     let bounds = crate::log::Bounds { base: manifest.base, known: manifest.checkpoint.frame };
+    let mut replay = Replay::new(&index);
     let scan = Scan::run(&segments, &manifest.store, &bounds, |frame| {
-        for (seq, batch) in (frame.first..).zip(&frame.batches) {
-            index.apply(batch, seq, frame.number).map_err(failed)?;
-            progress.add(batch.iter().map(weight).sum());
-        }
-        Ok(())
+        progress.add(frame.batches.iter().flatten().map(weight).sum());
+        replay.frame(frame).map_err(failed)
     })?;
-    index.reached(scan.end.seq, scan.end.frame).map_err(failed)?;
+    replay.finish(scan.end.seq, scan.end.frame).map_err(failed)?;
     index.flush().map_err(failed)?;
     home.sync(&directory)?;
     home.disk.reached("the new sled is durable");

@@ -62,7 +62,9 @@ enum Asked {
 impl Committer {
     pub(crate) fn new(shared: Arc<Shared>, queue: Receiver<Message>, epoch: Epoch) -> Self {
         let leader = Leader { epoch, leading: false };
-        Self { shared, queue, leader, state: State::Ready, tried: stopwatch(), since_checkpoint: 0 }
+        // What earlier processes left counts: many short lives must not make an endless log.
+        let since_checkpoint = held(&shared.log).bytes();
+        Self { shared, queue, leader, state: State::Ready, tried: stopwatch(), since_checkpoint }
     }
 
     /// Works until the store is closed; gives back who waits for that.

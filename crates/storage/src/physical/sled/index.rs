@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::guard::{Trouble, guarded};
 use super::record::{Head, MARK, Mark, PART, PartsId, Sum, part_key, record_key};
-use crate::log::frame::{Change, Content};
+use crate::log::frame::{Change, Content, Frame};
 use crate::log::segment::StoreId;
 
 /// No page carries more sealed bytes than this, except when its first record alone does.
@@ -259,6 +259,48 @@ impl Index {
     /// Whether sled has put something into its `blobs` directory, which it never syncs.
     pub(crate) fn has_blobs(&self) -> bool {
         std::fs::read_dir(self.directory.join("blobs")).is_ok_and(|mut blobs| blobs.next().is_some())
+    }
+}
+
+/// Applies what is read from the log, many commits at a time: nobody looks at what is between.
+pub(crate) struct Replay<'a> {
+    index: &'a Index,
+    changes: Vec<Change>,
+    bytes: usize,
+    seq: u64,
+    frame: u64,
+}
+
+impl<'a> Replay<'a> {
+    /// Collects before it applies so many bytes.
+    const CHUNK: usize = 1 << 20;
+
+    pub(crate) fn new(index: &'a Index) -> Self {
+        let mark = index.mark();
+        Self { index, changes: Vec::new(), bytes: 0, seq: mark.seq, frame: mark.frame }
+    }
+
+    /// Takes the commits of `frame` that the index does not have.
+    pub(crate) fn frame(&mut self, frame: Frame) -> Result<(), Trouble> {
+        for (seq, batch) in (frame.first..).zip(frame.batches) {
+            if seq > self.seq {
+                self.bytes += Frame::weight(&batch);
+                self.changes.extend(batch);
+                (self.seq, self.frame) = (seq, frame.number);
+            }
+        }
+        if self.bytes >= Self::CHUNK { self.apply() } else { Ok(()) }
+    }
+
+    fn apply(&mut self) -> Result<(), Trouble> {
+        self.bytes = 0;
+        self.index.apply(&std::mem::take(&mut self.changes), self.seq, self.frame)
+    }
+
+    /// Applies the rest, and notes that the log ends here.
+    pub(crate) fn finish(mut self, seq: u64, frame: u64) -> Result<(), Trouble> {
+        self.apply()?;
+        self.index.reached(seq, frame)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::guard::Trouble;
-use super::index::Index;
+use super::index::{Index, Replay};
 use super::open::{self, Home, pause, stopwatch};
 use super::shared::{Door, Shared, held};
 use crate::StorageError;
@@ -63,16 +63,19 @@ fn bounds(manifest: &Manifest, applied: u64) -> Bounds {
 /// Applies what of the log sled does not have yet.
 fn replayed(home: &Home, manifest: &Manifest, index: Index) -> Result<Ready, StorageError> {
     let mark = index.mark();
+    let mut replay = Replay::new(&index);
     let mut failed = None;
     let segments = segment::list(&home.wal())?;
     let scan = Scan::run(&segments, &manifest.store, &bounds(manifest, mark.frame), |frame| {
-        for (seq, batch) in (frame.first..).zip(&frame.batches) {
-            if seq > mark.seq && failed.is_none() {
-                failed = index.apply(batch, seq, frame.number).err();
-            }
+        if failed.is_none() {
+            failed = replay.frame(frame).err();
         }
         Ok(())
     })?;
+    let failed = match failed {
+        None if scan.end.frame > mark.frame => replay.finish(scan.end.seq, scan.end.frame).err(),
+        failed => failed,
+    };
     match failed {
         None => Ok(Ready { index, scan, rebuilt: None }),
         Some(trouble) => {

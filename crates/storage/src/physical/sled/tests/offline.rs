@@ -33,6 +33,27 @@ async fn a_long_log_is_cut_by_an_export_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_short_lives_make_no_endless_log() {
+    let mut bench = Bench::new();
+    bench.options.export_after = 4 << 20;
+    let mut model = Model::new();
+    let mut most = 0;
+    for life in 0..40 {
+        let store = bench.open();
+        let epoch = lead(&store).await;
+        live(&store, epoch, &mut model, 30, life).await;
+        most = most.max(store.facts().log_bytes);
+        // An export that was begun ends before the store is closed only if it is asked to.
+        while store.shared.export_asked.load(std::sync::atomic::Ordering::Acquire) {
+            tokio::task::yield_now().await;
+        }
+        store.close().await.unwrap();
+    }
+    assert!(most < 10 << 20, "the log grew to {most} bytes");
+    holds(&bench.open(), &model, "after many lives").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_export_lets_the_log_go() {
     let bench = Bench::new();
     let store = bench.open();
