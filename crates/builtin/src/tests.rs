@@ -12,6 +12,7 @@ use vestal_logical::{
     Body, Call, Clock as _, Error, HttpTransport, Kind, MountContext, MountPoint, Mounted, Operation,
     OutboundRequest, OutboundResponse, Outcome, Reply, Timestamp, TransportError,
 };
+use vestal_storage::testing::{Fault, FaultStore};
 use vestal_storage::{Barrier, MemoryStore, Physical, Place};
 
 use super::kinds;
@@ -55,8 +56,11 @@ async fn open(barrier: &Barrier, clock: &Arc<SimClock>, version: &str) -> Mount 
 }
 
 async fn mount(version: &str) -> Mount {
+    mount_on(Arc::new(MemoryStore::new()), version).await
+}
+
+async fn mount_on(store: Arc<dyn Physical>, version: &str) -> Mount {
     let entropy = Arc::new(SeededEntropy::new(1));
-    let store = Arc::new(MemoryStore::new());
     let epoch = store.leadership().acquire().await.unwrap();
     let keyring = Keyring::generate(entropy.as_ref(), 0);
     let barrier = Barrier::open(store, keyring, epoch, entropy);
@@ -235,7 +239,41 @@ async fn versions_delete_themselves_when_told_to() {
         "",
         "off at the mount is off"
     );
+    assert_eq!(kv.read("config").await.body_json()["delete_version_after"], "-1s");
     assert!(kv.write("config", json!({ "delete_version_after": "hunter2" })).await.is_err());
+    assert!(
+        kv.write("metadata/own", json!({ "delete_version_after": "-1s" })).await.is_err(),
+        "for mounts only"
+    );
+}
+
+#[tokio::test]
+async fn what_asks_for_no_change_of_metadata_makes_no_secret() {
+    let kv = mount("2").await;
+    for settings in [json!({}), json!({ "metadata_cas": 7 }), json!({ "unknown": 1 })] {
+        kv.write("metadata/s", settings).await.unwrap();
+        assert!(is_missing(&kv.read("metadata/s").await));
+    }
+}
+
+#[tokio::test]
+async fn a_patch_of_what_is_deleted_answers_its_metadata() {
+    let kv = mount("2").await;
+    kv.write("data/s", json!({ "data": { "a": 1 } })).await.unwrap();
+    kv.ask(Operation::Delete, "data/s", json!({})).await.unwrap();
+    let patched = kv.ask(Operation::Patch, "data/s", json!({ "data": { "b": 2 } })).await.unwrap();
+    assert_eq!(patched.outcome, Outcome::Absent);
+    assert_eq!(patched.body_json()["version"], 1);
+}
+
+#[tokio::test]
+async fn the_oldest_version_is_named_once_there_is_no_more_room() {
+    let kv = mount("2").await;
+    kv.write("metadata/s", json!({ "max_versions": 2 })).await.unwrap();
+    for oldest in [0, 1, 2, 3] {
+        kv.write("data/s", json!({ "data": {} })).await.unwrap();
+        assert_eq!(kv.read("metadata/s").await.body_json()["oldest_version"], oldest);
+    }
 }
 
 #[tokio::test]
@@ -243,7 +281,9 @@ async fn custom_metadata_is_replaced_by_write_and_merged_by_patch() {
     let kv = mount("2").await;
     let custom = async || kv.read("metadata/s").await.body_json()["custom_metadata"].clone();
     let patch = async |data| kv.ask(Operation::Patch, "metadata/s", data).await.unwrap();
-    assert_eq!(patch(json!({})).await.outcome, Outcome::Absent, "there is nothing to patch");
+    let settings = json!({ "max_versions": 1 });
+    assert_eq!(patch(settings).await.outcome, Outcome::Absent, "there is nothing to patch");
+    assert_eq!(patch(json!({})).await.outcome, Outcome::Done, "nothing is asked for");
     kv.write("metadata/s", json!({ "custom_metadata": { "a": "1", "b": 2 } })).await.unwrap();
     assert_eq!(custom().await, json!({ "a": "1", "b": "2" }));
     patch(json!({ "custom_metadata": { "a": null, "c": "3" } })).await;
@@ -272,10 +312,10 @@ async fn custom_metadata_is_replaced_by_write_and_merged_by_patch() {
 async fn metadata_can_be_guarded_by_its_own_version() {
     let kv = mount("2").await;
     kv.write("config", json!({ "metadata_cas_required": true })).await.unwrap();
-    assert!(kv.write("metadata/s", json!({})).await.is_err());
-    kv.write("metadata/s", json!({ "metadata_cas": 0 })).await.unwrap();
-    assert!(kv.write("metadata/s", json!({ "metadata_cas": 0 })).await.is_err());
-    kv.write("metadata/s", json!({ "metadata_cas": 1 })).await.unwrap();
+    assert!(kv.write("metadata/s", json!({ "max_versions": 1 })).await.is_err());
+    kv.write("metadata/s", json!({ "max_versions": 1, "metadata_cas": 0 })).await.unwrap();
+    assert!(kv.write("metadata/s", json!({ "max_versions": 2, "metadata_cas": 0 })).await.is_err());
+    kv.write("metadata/s", json!({ "max_versions": 2, "metadata_cas": 1 })).await.unwrap();
     assert_eq!(kv.read("metadata/s").await.body_json()["current_metadata_version"], 2);
 }
 
@@ -336,7 +376,17 @@ async fn paths_of_kv_without_versions_are_explained() {
             "{path}"
         );
     }
-    for path in ["data", "data/", "metadata", "metadata/"] {
+    for (operation, command) in [
+        (Operation::Read, "get"),
+        (Operation::List, "list"),
+        (Operation::Update, "put"),
+        (Operation::Patch, "patch"),
+        (Operation::Delete, "delete"),
+    ] {
+        let error = kv.ask(operation, "foo", json!({})).await.unwrap_err();
+        assert!(error.warnings()[0].contains(&format!("'bao kv {command}'")), "{command}");
+    }
+    for path in ["data", "metadata", "delete", "undelete", "destroy"] {
         let error = kv.ask(Operation::Read, path, json!({})).await.unwrap_err();
         assert!(error.warnings()[0].starts_with("Non-listing operations on the root"), "{path}");
     }
@@ -354,4 +404,21 @@ async fn secrets_without_versions_get_them_when_the_mount_is_upgraded() {
     assert_eq!((&read["data"], &read["metadata"]["version"]), (&json!({ "n": 100 }), &json!(1)));
     let again = open(&kv1.barrier, &kv1.clock, "2").await;
     assert_eq!(again.read("metadata/d1/s100").await.body_json()["current_version"], 1, "once is enough");
+}
+
+/// A secret that is always there must not look gone to whoever reads it while it is written.
+#[tokio::test]
+async fn a_version_that_is_cut_while_it_is_read_gives_way_to_the_newer_one() {
+    let store = FaultStore::in_memory();
+    let kv = mount_on(store.clone(), "2").await;
+    kv.write("config", json!({ "max_versions": 1 })).await.unwrap();
+    kv.write("data/x", json!({ "data": { "n": 1 } })).await.unwrap();
+    // The second operation of a read is that of the content.
+    store.at(store.operations() + 2, Fault::Hold);
+    let (read, ()) = futures::join!(kv.read("data/x"), async {
+        store.holding(1).await;
+        kv.write("data/x", json!({ "data": { "n": 2 } })).await.unwrap();
+        store.let_go();
+    });
+    assert_eq!(read.body_json()["data"], json!({ "n": 2 }));
 }

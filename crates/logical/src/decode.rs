@@ -284,15 +284,18 @@ fn prefixed_integer(text: &str) -> Option<i64> {
 }
 
 macro_rules! lenient_integers {
-    ($($method:ident)*) => {$(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
+    ([$($signed:ident)*] [$($unsigned:ident)*]) => {
+        $(fn $signed<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
+            visitor.visit_i64(self.integer()?)
+        })*
+        $(fn $unsigned<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
             let value = self.integer()?;
             match u64::try_from(value) {
                 Ok(value) => visitor.visit_u64(value),
-                Err(_) => visitor.visit_i64(value),
+                Err(_) => refuse(format_args!("cannot provide negative value '{value}'")),
             }
-        }
-    )*};
+        })*
+    };
 }
 
 impl<'de> Deserializer<'de> for Lenient {
@@ -301,7 +304,7 @@ impl<'de> Deserializer<'de> for Lenient {
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
         match self.0.deserialize_any(visitor) {
             Ok(value) => Ok(value),
-            Err(error) => refuse(error),
+            Err(error) => refuse(without_value(&error.to_string())),
         }
     }
 
@@ -310,8 +313,8 @@ impl<'de> Deserializer<'de> for Lenient {
     }
 
     lenient_integers! {
-        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
-        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
+        [deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128]
+        [deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128]
     }
 
     fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
@@ -351,6 +354,17 @@ impl<'de> Deserializer<'de> for Lenient {
 
     serde::forward_to_deserialize_any! {
         char bytes byte_buf unit unit_struct tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+/// What serde says of a value that does not fit quotes the value, which may be secret. What it expected stands last.
+fn without_value(text: &str) -> String {
+    let quotes = ["invalid type: ", "invalid value: ", "unknown variant ", "unknown field "];
+    match text.rsplit_once(", expected ") {
+        Some((_, expected)) if quotes.iter().any(|quote| text.starts_with(quote)) => {
+            format!("expected {expected}")
+        }
+        _ => text.to_owned(),
     }
 }
 

@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::{Map, Value};
 
+use crate::Reply;
 use crate::decode::{go_type, whole_number};
 
 /// A span of whole seconds: `300`, `"300"`, `"5m"`, `"1h30m"`, `"2d"`. Null is as if it had not been sent.
@@ -286,6 +287,19 @@ impl JsonSchema for Members {
 /// no field, so none is unknown, and what its path captures is asked of the call.
 #[derive(Debug, Clone, PartialEq, Default, serde::Deserialize)]
 pub struct Fields(pub Map<String, Value>);
+
+impl Fields {
+    /// Tells of these fields in the answer of an operation that takes none; only writes take the user's own.
+    #[must_use]
+    pub fn ignored_by<T>(&self, reply: Reply<T>) -> Reply<T> {
+        if self.0.is_empty() {
+            return reply;
+        }
+        let mut names: Vec<&str> = self.0.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        reply.warn(format!("Endpoint ignored these unrecognized parameters: [{}]", names.join(" ")))
+    }
+}
 
 impl JsonSchema for Fields {
     fn schema_name() -> Cow<'static, str> {

@@ -83,7 +83,13 @@ impl<E: Send + Sync + 'static> Table<E> {
             RunFault::Handler(error) => error,
             RunFault::Input(failure) => refused_input(endpoint, call, failure),
         })?;
-        if !matches!(reply.body, Body::Plain(_)) && (reply.body != Body::Empty || reply.auth.is_some()) {
+        let says_something = match reply.body {
+            Body::Plain(_) => false,
+            // An empty list that something is to be said of is an answer.
+            Body::Empty => reply.auth.is_some() || call.operation == Operation::List,
+            Body::Data(_) => true,
+        };
+        if says_something {
             if !unknown.is_empty() {
                 reply = reply
                     .warn(format!("Endpoint ignored these unrecognized parameters: [{}]", unknown.join(" ")));

@@ -8,8 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::params::{CommaList, Fields, KeyValues, NoFields, Seconds, duration_text};
-use crate::{Call, Endpoints, Error, MountPoint, Operation, Reply, Table, Timestamp, decode};
+use crate::decode::decode_as;
+use crate::params::{CommaList, Fields, KeyValues, Members, NoFields, Seconds, duration_text};
+use crate::{Call, Dialect, Endpoints, Error, MountPoint, Operation, Reply, Table, Timestamp};
 
 struct Shelf;
 
@@ -176,8 +177,68 @@ struct Everything {
 }
 
 fn read_all(input: Value) -> Result<Everything, String> {
+    read_as(input, Dialect::Loaded)
+}
+
+fn read_as(input: Value, dialect: Dialect) -> Result<Everything, String> {
     let Value::Object(input) = input else { panic!("an object") };
-    decode(input).map_err(|error| error.to_string())
+    decode_as(input, dialect).map_err(|error| error.to_string())
+}
+
+#[test]
+fn numbers_are_read_more_strictly_for_what_is_built_in() {
+    let read = |input| read_as(input, Dialect::BuiltIn);
+    assert!(read(json!({ "yes": 1 })).unwrap().yes);
+    assert_eq!(read(json!({ "count": 3 })).unwrap().count, 3);
+    for (sent, field, reason) in [
+        (json!({ "yes": 2 }), "yes", "'' cannot parse value as 'bool': strconv.ParseBool: invalid syntax"),
+        (json!({ "yes": "on" }), "yes", "'' cannot parse value as 'bool': strconv.ParseBool: invalid syntax"),
+        (
+            json!({ "count": 1.5 }),
+            "count",
+            "'' cannot parse value as 'int': strconv.ParseInt: invalid syntax",
+        ),
+        (
+            json!({ "count": "x" }),
+            "count",
+            "'' cannot parse value as 'int': strconv.ParseInt: invalid syntax",
+        ),
+        (json!({ "pairs": "x" }), "pairs", "invalid key pair at index 0 in field \"pairs\""),
+        (
+            json!({ "list": [["a"]] }),
+            "list",
+            "decoding failed due to the following error(s):\n\n'[0]' expected type 'string', got unconvertible type '[]interface {}'",
+        ),
+    ] {
+        let text = format!("Field validation failed: error converting input for field \"{field}\": {reason}");
+        assert_eq!(read(sent).err(), Some(text));
+    }
+}
+
+#[test]
+fn an_object_is_asked_for_leniently_and_refused_in_the_words_of_the_clients() {
+    let read = |value: Value| serde_json::from_value::<Members>(value).map_err(|error| error.to_string());
+    assert_eq!(read(json!(null)).unwrap().0, None);
+    assert_eq!(read(json!([])).unwrap().0, Some(Map::new()));
+    assert_eq!(read(json!([{ "a": 1 }, { "b": 2 }])).unwrap().0.unwrap().len(), 2);
+    for (sent, place, kind) in
+        [(json!("x"), "", "string"), (json!(1), "", "json.Number"), (json!(["x"]), "[0]", "string")]
+    {
+        let text =
+            format!("'{place}' expected type 'map[string]interface {{}}', got unconvertible type '{kind}'");
+        assert_eq!(read(sent).unwrap_err(), text);
+    }
+}
+
+#[tokio::test]
+async fn a_write_whose_target_is_looked_for_first_says_so_of_its_input() {
+    let endpoints =
+        Endpoints::new().at("books/{*name}", "One book.", |e| e.write(read, "Keep it.").exists(exists));
+    let table = Table::new(endpoints).unwrap();
+    let matched = table.find("books/a").unwrap();
+    let call = call(Operation::Update, "books/a", matched.captures.clone(), json!({ "patience": "x" }));
+    let error = table.run(&Arc::new(Shelf), &matched, &call).await.unwrap_err();
+    assert!(error.to_string().starts_with("error converting input for field \"patience\": "), "{error}");
 }
 
 #[test]
@@ -255,7 +316,7 @@ fn what_does_not_fit_is_refused_by_name() {
         ("span", json!(-1)),
         ("span", json!("-1s")),
         ("span", json!(99_999_999_999_u64)),
-        ("list", json!({})),
+        ("list", json!({ "a": "b" })),
         ("list", json!([["a"]])),
         ("pairs", json!("")),
         ("pairs", json!("=x")),
@@ -294,4 +355,77 @@ fn instants_are_told_as_rfc_3339_and_sort_as_index_words() {
     assert_eq!(Timestamp::parse(&at.to_string()), Some(at));
     assert_eq!(Timestamp::from_index_word(&at.index_word()), Some(Timestamp::from_millis(at.millis())));
     assert!(Timestamp::from_seconds(9).index_word() < Timestamp::from_seconds(10).index_word());
+}
+
+/// CVE-2025-4166: a malformed write put the secret into the error and the log.
+#[test]
+fn no_error_quotes_the_value_that_does_not_fit() {
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "only the refusal matters")]
+    struct Odd {
+        map: Option<BTreeMap<String, String>>,
+        pair: Option<(u8, u8)>,
+        choice: Option<Choice>,
+        number: Option<u8>,
+        yes: Option<bool>,
+        list: Option<Vec<u8>>,
+    }
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Choice {
+        This,
+    }
+    for (field, value) in [
+        ("map", json!("hunter2, expected nothing")),
+        ("map", json!({ "inner": ["hunter2"] })),
+        ("pair", json!("hunter2")),
+        ("choice", json!("hunter2")),
+        ("choice", json!({ "hunter2": 1 })),
+        ("number", json!("hunter2")),
+        ("yes", json!("hunter2")),
+        ("list", json!("hunter2")),
+        ("list", json!(["hunter2"])),
+    ] {
+        let error = crate::decode::<Odd>(Map::from_iter([(field.to_owned(), value.clone())])).unwrap_err();
+        assert!(!error.to_string().contains("hunter2"), "{value}: {error}");
+        assert!(error.to_string().contains(field), "{error}");
+    }
+}
+
+/// Requests and answers end up in logs and panics by accident.
+#[test]
+fn what_clients_send_and_get_is_not_shown_for_debugging() {
+    let secret = "hunter2";
+    let data = Map::from_iter([(secret.to_owned(), json!(secret))]);
+    let request = crate::Request {
+        id: "1".to_owned(),
+        operation: Operation::Read,
+        path: secret.to_owned(),
+        data: data.clone(),
+        token: Some(secret.into()),
+        wrap: None,
+        peer: None,
+        headers: vec![("x".to_owned(), secret.to_owned())],
+        now: Timestamp::MAX,
+        deadline: Timestamp::MAX,
+    };
+    let answer = |answer| crate::Response {
+        request_id: "1".to_owned(),
+        path: secret.to_owned(),
+        operation: Operation::Read,
+        result: Ok(answer),
+    };
+    let shown = [
+        format!("{request:?}"),
+        format!(
+            "{:?}",
+            call(Operation::Read, secret, vec![("name", secret.to_owned())], json!({ secret: secret }))
+        ),
+        format!("{:?}", answer(crate::Answer::Open(Box::new(Reply::data(Value::Object(data.clone())))))),
+        format!("{:?}", answer(crate::Answer::Unwrapped(Value::Object(data.clone())))),
+        format!("{:?}", Error::not_found().with_data(Value::Object(data))),
+    ];
+    for text in shown {
+        assert!(!text.contains(secret), "{text}");
+    }
 }

@@ -39,7 +39,10 @@ impl Engine for Kv1 {
     fn endpoints() -> Endpoints<Self> {
         Endpoints::new()
             .at("", "The secrets of this mount.", |e| {
-                e.list(list, "List the names at the top.").read(nothing, "Nothing lies here.")
+                e.list(list, "List the names at the top.")
+                    .read(nothing, "Nothing lies here.")
+                    .write(no_path, "Nothing can be written here.")
+                    .delete(nothing, "Nothing lies here.")
             })
             .at("{*path}", "One secret, or a folder of them.", |e| {
                 e.read(read, "Show a secret.")
@@ -59,11 +62,15 @@ async fn nothing(_: &Arc<Kv1>, _: &Call, _: Fields) -> Result<Reply<Value>, Erro
     Ok(Reply::empty())
 }
 
+async fn no_path(_: &Arc<Kv1>, _: &Call, _: Fields) -> Result<Reply<Value>, Error> {
+    Err(Error::invalid("missing path"))
+}
+
 async fn exists(kv: &Arc<Kv1>, call: &Call) -> Result<bool, Error> {
     Ok(kv.view.exists(&place(call.capture("path"))).await?)
 }
 
-async fn read(kv: &Arc<Kv1>, call: &Call, _: Fields) -> Result<Reply<Value>, Error> {
+async fn read(kv: &Arc<Kv1>, call: &Call, p: Fields) -> Result<Reply<Value>, Error> {
     let path = call.capture("path");
     if path.ends_with('/') {
         return Ok(Reply::empty());
@@ -71,7 +78,7 @@ async fn read(kv: &Arc<Kv1>, call: &Call, _: Fields) -> Result<Reply<Value>, Err
     let Some(secret) = kv.view.get::<Secret>(&place(path)).await? else { return Ok(Reply::empty()) };
     let secret = secret.value.0;
     let lease = own_lease(&secret).unwrap_or(call.mount.default_lease);
-    Ok(Reply::data(Value::Object(secret)).lasting(lease))
+    Ok(p.ignored_by(Reply::data(Value::Object(secret)).lasting(lease)))
 }
 
 /// A secret may say how long it lasts; it is a hint, nothing expires.
@@ -98,6 +105,6 @@ async fn delete(kv: &Arc<Kv1>, call: &Call, _: Fields) -> Result<Reply<Value>, E
     Ok(Reply::empty())
 }
 
-async fn list(kv: &Arc<Kv1>, call: &Call, _: Fields) -> Result<Reply<Value>, Error> {
-    listed(names_below(&kv.view, &root().path(call.capture("path"))).await?)
+async fn list(kv: &Arc<Kv1>, call: &Call, p: Fields) -> Result<Reply<Value>, Error> {
+    Ok(p.ignored_by(listed(names_below(&kv.view, &root().path(call.capture("path"))).await?)?))
 }

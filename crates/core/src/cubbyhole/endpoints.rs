@@ -72,23 +72,13 @@ async fn read(active: &Arc<Active>, call: &Call, p: Fields) -> Result<Reply<Valu
     } else {
         reply
     };
-    Ok(with_unknown(reply, &p))
+    Ok(p.ignored_by(reply))
 }
 
 async fn list(active: &Arc<Active>, call: &Call, p: Fields) -> Result<Reply<Value>, Error> {
     let names = active.cubbyholes.list(&caller(call)?.token_id, call.capture("path")).await?;
     let reply = if names.is_empty() { Reply::empty() } else { Reply::data(json!({ "keys": names })) };
-    Ok(with_unknown(reply, &p))
-}
-
-/// Only writes take fields of the user's own.
-fn with_unknown(reply: Reply<Value>, p: &Fields) -> Reply<Value> {
-    if p.0.is_empty() {
-        return reply;
-    }
-    let mut names: Vec<&str> = p.0.keys().map(String::as_str).collect();
-    names.sort_unstable();
-    reply.warn(format!("Endpoint ignored these unrecognized parameters: [{}]", names.join(" ")))
+    Ok(p.ignored_by(reply))
 }
 
 async fn write(active: &Arc<Active>, call: &Call, p: Fields) -> Result<Reply<Value>, Error> {

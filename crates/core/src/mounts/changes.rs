@@ -31,6 +31,7 @@ impl Mounts {
         };
         changes.join(more);
         let seq = self.barrier.commit(changes).await?;
+        self.shown.store(Arc::new(tables.clone()));
         *kept = Kept { tables, stamp: Some(seq.into()) };
         Ok(())
     }

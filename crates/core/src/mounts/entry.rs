@@ -8,6 +8,8 @@ use vestal_crypto::Entropy;
 use vestal_logical::MountPoint;
 use vestal_storage::{Place, Record};
 
+use super::router::Target;
+
 /// Which table an entry stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -131,12 +133,17 @@ impl MountEntry {
         }
     }
 
+    /// Whether the kernel itself serves it, so that it is no engine among others.
+    pub(super) fn of_the_kernel(&self) -> bool {
+        Target::of_kernel(&self.kind).is_some()
+    }
+
     /// The record that clients see.
     pub(crate) fn shown(&self) -> Shown<'_> {
         Shown {
             accessor: &self.accessor,
             config: &self.config,
-            deprecation_status: "supported",
+            deprecation_status: (!self.of_the_kernel()).then_some("supported"),
             description: &self.description,
             external_entropy_access: self.external_entropy_access,
             local: self.local,
@@ -156,7 +163,8 @@ impl MountEntry {
 pub(crate) struct Shown<'a> {
     accessor: &'a str,
     config: &'a MountConfig,
-    deprecation_status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deprecation_status: Option<&'static str>,
     description: &'a str,
     external_entropy_access: bool,
     local: bool,
@@ -187,16 +195,23 @@ impl Tables {
         let secret = |path: &str, kind: &str, description: &str| {
             MountEntry::new(Class::Secret, path, kind, description, entropy)
         };
+        let passing = |header: &str, mut entry: MountEntry| {
+            entry.config.passthrough_request_headers = Some(vec![header.to_owned()]);
+            entry
+        };
         Self {
             secret: vec![
                 MountEntry {
                     local: true,
                     ..secret("cubbyhole/", "cubbyhole", "per-token private secret storage")
                 },
-                secret("identity/", "identity", "identity store"),
+                passing("Authorization", secret("identity/", "identity", "identity store")),
                 MountEntry {
                     seal_wrap: true,
-                    ..secret("sys/", "system", "system endpoints used for control, policy and debugging")
+                    ..passing(
+                        "Accept",
+                        secret("sys/", "system", "system endpoints used for control, policy and debugging"),
+                    )
                 },
             ],
             auth: vec![MountEntry::new(Class::Auth, "token/", "token", "token based credentials", entropy)],

@@ -25,7 +25,7 @@ pub(crate) struct NewMount {
 }
 
 /// Paths that are the kernel's own.
-const PROTECTED: [&str; 4] = ["auth/", "sys/", "cubbyhole/", "identity/"];
+const PROTECTED: [&str; 5] = ["audit/", "auth/", "sys/", "cubbyhole/", "identity/"];
 
 /// `a/b` and `/a/b/` are `a/b/`.
 pub(crate) fn canonical(path: &str) -> String {
@@ -35,6 +35,9 @@ pub(crate) fn canonical(path: &str) -> String {
 fn refuse_protected(class: Class, path: &str, verb: &str) -> Result<(), Error> {
     let taken = match class {
         Class::Secret => PROTECTED.iter().any(|protected| path.starts_with(protected)),
+        Class::Auth if path == "token/" && verb == "unmount" => {
+            return Err(Error::invalid("token credential backend cannot be disabled"));
+        }
         Class::Auth => path == "token/",
     };
     if taken {
@@ -43,13 +46,14 @@ fn refuse_protected(class: Class, path: &str, verb: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// The mount that is in the way of one at this path.
+fn at_above_or_below<'a>(kept: &'a Kept, class: Class, path: &str) -> Option<&'a MountEntry> {
+    let overlaps = |entry: &&MountEntry| entry.path.starts_with(path) || path.starts_with(&entry.path);
+    kept.tables.of(class).iter().find(overlaps)
+}
+
 fn refuse_in_use(kept: &Kept, class: Class, path: &str) -> Result<(), Error> {
-    let taken = kept
-        .tables
-        .of(class)
-        .iter()
-        .find(|entry| entry.path.starts_with(path) || path.starts_with(&entry.path));
-    match taken {
+    match at_above_or_below(kept, class, path) {
         Some(entry) => Err(Error::invalid(format!("path is already in use at {}", entry.full_path()))),
         None => Ok(()),
     }
@@ -69,6 +73,9 @@ impl Mounts {
     pub(crate) async fn enable(&self, new: NewMount) -> Result<(), Error> {
         let path = canonical(&new.path);
         refuse_malformed(&path)?;
+        if new.class == Class::Auth && new.kind == "token" {
+            return Err(Error::invalid("token credential backend cannot be instantiated"));
+        }
         if ["system", "token", "cubbyhole", "identity"].contains(&new.kind.as_str()) {
             return Err(Error::invalid(format!("mount type of \"{}\" is not mountable", new.kind)));
         }
@@ -78,11 +85,13 @@ impl Mounts {
             // No authentication method but tokens is built.
             return Err(Error::invalid(format!("plugin not found in the catalog: {kind}")));
         }
-        kinds::find(&self.parts.kinds, &kind, &options.clone().unwrap_or_default())?;
+        self.refuse_contrary_times(&new.config)?;
         let mut kept = self.tables.lock().await;
         refuse_in_use(&kept, new.class, &path)?;
+        kinds::find(&self.parts.kinds, &kind, &options.clone().unwrap_or_default())?;
         let made = MountEntry::new(new.class, &path, &kind, &new.description, self.parts.entropy.as_ref());
-        let token_type = new.config.token_type.clone().or_else(|| made.config.token_type.clone());
+        let asked = new.config.token_type.clone().filter(|_| new.class == Class::Auth);
+        let token_type = asked.or_else(|| made.config.token_type.clone());
         let entry = MountEntry {
             options,
             local: new.local,
@@ -96,6 +105,20 @@ impl Mounts {
         tables.of_mut(new.class).push(entry);
         self.store(&mut kept, tables).await?;
         self.serve(None, mounted);
+        Ok(())
+    }
+
+    fn refuse_contrary_times(&self, config: &MountConfig) -> Result<(), Error> {
+        let (default, max) = (config.default_lease_ttl, config.max_lease_ttl);
+        if max > 0 && default > max {
+            return Err(Error::invalid("given default lease TTL greater than given max lease TTL"));
+        }
+        let longest = self.parts.settings.max_lease.as_secs();
+        if max == 0 && default > longest {
+            return Err(Error::invalid(format!(
+                "given default lease TTL greater than system max lease TTL of {longest}"
+            )));
+        }
         Ok(())
     }
 
@@ -140,7 +163,7 @@ impl Mounts {
         mounted.gate.close(deadline).await;
         self.background.stop(&mounted.point.uuid).await;
         if let Target::Engine(engine) = &mounted.target {
-            engine.close(deadline).await;
+            engine.close(self.settling_until(deadline)).await;
         }
     }
 
@@ -149,13 +172,16 @@ impl Mounts {
         let (class, from, to) = both_paths(from, to)?;
         refuse_malformed(&to)?;
         refuse_protected(class, &from, "remount")?;
-        refuse_protected(class, &to, "remount")?;
+        refuse_protected(class, &to, "remount").map_err(|_| no_destination(class.prefix(), &to))?;
         let mut kept = self.tables.lock().await;
         let mut tables = kept.tables.clone();
         let unknown = || Error::invalid(format!("no matching mount at \"{}{from}\"", class.prefix()));
         let position = tables.of(class).iter().position(|entry| entry.path == from).ok_or_else(unknown)?;
+        if let Some(other) = at_above_or_below(&kept, class, &to) {
+            let text = format!("path already in use at \"{}\"", other.full_path());
+            return Err(Error::invalid(text));
+        }
         let mut entry = tables.of_mut(class).remove(position);
-        refuse_in_use(&Kept { tables: tables.clone(), stamp: None }, class, &to)?;
         let gone = entry.full_path();
         entry.path = to;
         tables.of_mut(class).push(entry.clone());
@@ -175,6 +201,10 @@ impl Mounts {
     }
 }
 
+fn no_destination(prefix: &str, to: &str) -> Error {
+    Error::invalid(format!("cannot remount to destination {prefix}{to}"))
+}
+
 /// Both paths must lie in the same table.
 fn both_paths(from: &str, to: &str) -> Result<(Class, String, String), Error> {
     let split = |path: &str| {
@@ -185,6 +215,9 @@ fn both_paths(from: &str, to: &str) -> Result<(Class, String, String), Error> {
         }
     };
     let ((class, from), (target, to)) = (split(from), split(to));
+    if class == Class::Secret && target == Class::Auth {
+        return Err(no_destination(target.prefix(), &to));
+    }
     if class != target {
         return Err(Error::invalid("cannot remount between secret engines and auth methods"));
     }

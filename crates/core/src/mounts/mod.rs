@@ -15,6 +15,7 @@ mod tune;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
@@ -40,6 +41,8 @@ pub(crate) struct Mounts {
     /// `core/`: the tables and the list of what is still to be purged.
     view: View,
     snapshot: ArcSwap<Snapshot>,
+    /// The tables as last stored, for those who only look: a change can take as long as calls inside a mount do.
+    shown: ArcSwap<Tables>,
     /// Held through every change.
     tables: Mutex<Kept>,
     /// Moves done since unsealing, by id: from where to where. Bounded; the oldest are forgotten.
@@ -54,6 +57,9 @@ struct Move {
 
 /// How many moves are remembered for those who ask about them.
 const MOVES: usize = 256;
+
+/// What an engine has at least for settling: a provider that has answered is never cut off because others were slow.
+const SETTLING: Duration = Duration::from_secs(10);
 
 /// The stored tables and the commit they were read at.
 struct Kept {
@@ -76,6 +82,7 @@ impl Mounts {
             barrier: barrier.clone(),
             view,
             snapshot: ArcSwap::from_pointee(Snapshot::default()),
+            shown: ArcSwap::default(),
             tables: Mutex::new(Kept { tables: Tables::default(), stamp: None }),
             moves: std::sync::Mutex::default(),
         };
@@ -93,7 +100,10 @@ impl Mounts {
     async fn load(&self) -> Result<(), Error> {
         let mut kept = self.tables.lock().await;
         match self.view.get::<Tables>(&tables_place()).await? {
-            Some(stored) => *kept = Kept { tables: stored.value, stamp: Some(stored.stamp) },
+            Some(stored) => {
+                self.shown.store(Arc::new(stored.value.clone()));
+                *kept = Kept { tables: stored.value, stamp: Some(stored.stamp) };
+            }
             None => {
                 let tables = Tables::of_a_new_vault(self.parts.entropy.as_ref());
                 self.store(&mut kept, tables).await?;
@@ -113,13 +123,19 @@ impl Mounts {
     }
 
     /// The entries of one table, by path.
-    pub(crate) async fn entries(&self, class: Class) -> Vec<MountEntry> {
-        self.tables.lock().await.tables.of(class).to_vec()
+    pub(crate) fn entries(&self, class: Class) -> Vec<MountEntry> {
+        self.shown.load().of(class).to_vec()
     }
 
     /// The entry at exactly this path (with its trailing slash).
-    pub(crate) async fn entry(&self, class: Class, path: &str) -> Option<MountEntry> {
-        self.tables.lock().await.tables.of(class).iter().find(|entry| entry.path == path).cloned()
+    pub(crate) fn entry(&self, class: Class, path: &str) -> Option<MountEntry> {
+        self.shown.load().of(class).iter().find(|entry| entry.path == path).cloned()
+    }
+
+    /// The entry at this path, or else the one whose mount the path lies in.
+    pub(crate) fn entry_around(&self, class: Class, path: &str) -> Option<MountEntry> {
+        // No mount lies below another, so there is at most one.
+        self.shown.load().of(class).iter().find(|entry| path.starts_with(&entry.path)).cloned()
     }
 
     /// Effective lease times of an entry, in seconds: default and maximum. The server's default gives way to a mount's
@@ -172,8 +188,15 @@ impl Mounts {
         moves.iter().find(|done| done.id == id).map(|done| (done.from.clone(), done.to.clone()))
     }
 
+    /// The deadline of an engine for settling what must not be lost: it has time of its own, though calls inside have
+    /// used up theirs.
+    fn settling_until(&self, deadline: Timestamp) -> Timestamp {
+        deadline.max(self.parts.clock.now().plus(SETTLING))
+    }
+
     /// Lets every engine settle what must not be lost.
     pub(crate) async fn close(&self, deadline: Timestamp) {
+        let deadline = self.settling_until(deadline);
         let snapshot = self.snapshot.load_full();
         let closing = snapshot.all().filter_map(|mounted| match &mounted.target {
             Target::Engine(engine) => Some(engine.close(deadline)),

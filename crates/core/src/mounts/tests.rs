@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 use vestal_logical::{Kind, Operation};
+use vestal_storage::testing::{Fault, Target};
+use vestal_storage::{Changes, Empty, Place};
 
 use crate::testing::TestVault;
 
@@ -152,7 +154,7 @@ async fn the_mounts_that_a_caller_can_see_are_told_and_no_others() {
         .await
         .nothing();
     let nobody = vault.read("sys/internal/ui/mounts").send().await.data();
-    assert_eq!(nobody["secret"]["notes/"], json!({ "type": "notes", "description": "", "options": null }));
+    assert_eq!(nobody["secret"]["notes/"], json!({ "type": "notes", "description": "", "options": {} }));
     let told = vault.read("sys/internal/ui/mounts/notes/a").send().await;
     assert_eq!(told.failure(), (Kind::Denied, "permission denied".to_owned()));
 }
@@ -167,4 +169,68 @@ async fn without_a_right_nobody_learns_what_is_mounted() {
     assert_eq!(vault.read("notes/x").send().await.failure(), vault.read("none/x").send().await.failure());
     let bad = vault.ask(Operation::Read, "none/x", Value::Null).by("s.unknown").send().await;
     assert_eq!(bad.failure(), (Kind::Denied, "permission denied".to_owned()));
+}
+
+/// "Not found" would tell clients that their secrets are gone.
+#[tokio::test]
+async fn an_engine_that_could_not_be_opened_anew_is_unavailable_until_it_can() {
+    let vault = mounted("notes").await;
+    vault.write("notes/x", json!({ "k": "v" })).as_root().send().await.nothing();
+    let tune = async || {
+        let careful = json!({ "options": { "careful": "1" } });
+        vault.write("sys/mounts/notes/tune", careful).as_root().send().await
+    };
+    vault.store.next(Target::Read, Fault::Refuse);
+    assert_eq!(tune().await.failure().0, Kind::Unavailable);
+    assert_eq!(vault.read("notes/x").as_root().send().await.failure().0, Kind::Unavailable);
+    assert!(tune().await.is_ok());
+    assert_eq!(vault.read("notes/x").as_root().send().await.data()["k"], "v");
+    assert!(tune().await.warnings().is_empty(), "it is open, so nothing is opened anew");
+}
+
+/// Records written after the purge would lie there for ever.
+#[tokio::test]
+async fn a_call_that_does_not_end_is_cut_off_when_its_mount_goes_and_stops_nobody_from_looking() {
+    let vault = mounted("notes").await;
+    vault.write("notes/x", json!({ "k": "v" })).as_root().send().await.nothing();
+    vault.store.next(Target::Read, Fault::Hold);
+    let (slow, gone, ()) = tokio::join!(
+        vault.read("notes/x").as_root().send(),
+        async {
+            vault.store.holding(1).await;
+            vault.delete("sys/mounts/notes").as_root().send().await
+        },
+        async {
+            vault.store.holding(1).await;
+            vestal_logical::testing::settle().await;
+            let shown = vault.read("sys/mounts").as_root().send().await.data();
+            assert!(shown.get("notes/").is_none());
+            vault.clock.advance(std::time::Duration::from_secs(40)).await;
+        }
+    );
+    assert_eq!(slow.failure().0, Kind::Unavailable);
+    gone.nothing();
+}
+
+/// More than one page of them, and one that cannot be deleted yet.
+#[tokio::test]
+async fn purges_that_a_crash_left_are_all_finished_and_keep_no_vault_sealed() {
+    let vault = TestVault::active().await;
+    let core = vault.active.barrier.view(&Place::root().plain("core"));
+    let notes = Place::root().plain("purge").plain("logical");
+    let mut changes = Changes::new();
+    for number in 0..300 {
+        changes.put(&core, &notes.clone().plain(format!("{number:04}")), &Empty).unwrap();
+    }
+    core.commit(changes).await.unwrap();
+    let left = async |vault: &TestVault| {
+        let core = vault.active.barrier.view(&Place::root().plain("core"));
+        core.keys(&notes, None, 1000).await.unwrap().items.len()
+    };
+    let store = vault.store.reopen();
+    store.next(Target::Commit, Fault::Refuse);
+    let again = TestVault::on(store, 2).await.expect("it unseals");
+    assert_eq!(left(&again).await, 1);
+    let again = TestVault::on(again.store.reopen(), 3).await.unwrap();
+    assert_eq!(left(&again).await, 0);
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use futures::future::{AbortHandle, Abortable, Aborted};
 use serde_json::Value;
-use vestal_logical::{Call, Error, Matched, Operation, Reply, help_for_all};
+use vestal_logical::{Call, Error, Kind, Matched, Operation, Reply, help_for_all};
 
 use super::record::Recorded;
 use super::route::{Destination, no_route};
@@ -36,10 +37,22 @@ async fn run(active: &Arc<Active>, recorded: &Recorded) -> Result<Reply<Value>, 
         return help(active, place, &routed.request.path);
     }
     let Some(matched) = &place.matched else { return Err(unknown_path(place)) };
-    // Unmounting closes the gate and waits for whoever is inside.
-    let Some(_inside) = place.route.gate.enter() else { return Err(no_route(&routed.request.path)) };
+    // Unmounting closes the gate and waits for whoever is inside, but not for ever.
+    let gate = &place.route.gate;
+    let Some(inside) = gate.enter() else { return Err(closed(active, &routed.request.path)) };
     let call = authorized.call(place);
-    run_handler(active, place, matched, &call).await
+    let (abort, registration) = AbortHandle::new_pair();
+    gate.abortable(inside.serial(), move || abort.abort());
+    let work = Abortable::new(run_handler(active, place, matched, &call), registration);
+    work.await.unwrap_or_else(|Aborted| Err(Error::new(Kind::Unavailable, "the mount was closed meanwhile")))
+}
+
+/// The mount is gone, or its engine is being opened anew: "not found" would then tell clients that their secret is gone.
+fn closed(active: &Active, path: &str) -> Error {
+    match active.mounts.route(path) {
+        Some(_) => Error::new(Kind::Unavailable, "the engine of this mount is being opened anew, try again"),
+        None => no_route(path),
+    }
 }
 
 /// Runs the handler of whichever table the mount has.
@@ -54,7 +67,7 @@ async fn run_handler(
         && !place.info(active).is_some_and(|info| info.actions.contains_key(&call.operation.declared()))
     {
         // On a path that needs no token the reference does not frame this text.
-        return Err(Error::new(vestal_logical::Kind::Unsupported, "unsupported operation"));
+        return Err(Error::new(Kind::Unsupported, "unsupported operation"));
     }
     match &place.route.target {
         Target::Sys => active.tables.sys.run(active, matched, call).await,

@@ -2,16 +2,21 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
 use vestal_logical::{Clock, Timestamp};
 
-/// The door of the pipeline.
+/// How long an aborted call has to leave.
+const LAST_STEP: Duration = Duration::from_secs(1);
+
+/// The door of the pipeline, and of each mount.
 pub(crate) struct Gate {
     clock: Arc<dyn Clock>,
     shared: Arc<Shared>,
 }
+
+type Abort = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
 struct Shared {
@@ -22,8 +27,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     closed: bool,
-    /// The calls inside; a handle is missing for the moment between entering and being spawned.
-    inside: HashMap<u64, Option<AbortHandle>>,
+    /// The calls inside; the way to abort one is missing for the moment between entering and being started.
+    inside: HashMap<u64, Option<Abort>>,
     serial: u64,
 }
 
@@ -71,15 +76,34 @@ impl Gate {
     }
 
     /// Remembers how to abort a call that has entered, unless it has left already.
-    pub(crate) fn abortable(&self, serial: u64, handle: AbortHandle) {
+    pub(crate) fn abortable(&self, serial: u64, abort: impl FnOnce() + Send + 'static) {
         if let Some(slot) = self.shared.state().inside.get_mut(&serial) {
-            *slot = Some(handle);
+            *slot = Some(Box::new(abort));
         }
+    }
+
+    /// Whether nobody is let in any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.shared.state().closed
     }
 
     /// Lets nobody in, waits until everybody has left or `deadline` has come, then aborts the rest.
     pub(crate) async fn close(&self, deadline: Timestamp) {
         self.shared.state().closed = true;
+        if self.emptied(deadline).await {
+            return;
+        }
+        let aborts: Vec<_> = self.shared.state().inside.values_mut().filter_map(Option::take).collect();
+        tracing::warn!(calls = aborts.len(), "calls outlived their deadline and are aborted");
+        for abort in aborts {
+            abort();
+        }
+        // An aborted call leaves at its next step; one that takes none is not waited for.
+        self.emptied(self.clock.now().plus(LAST_STEP)).await;
+    }
+
+    /// Waits until nobody is inside; false when `deadline` came first.
+    async fn emptied(&self, deadline: Timestamp) -> bool {
         let late = self.clock.sleep_until(deadline);
         tokio::pin!(late);
         loop {
@@ -87,23 +111,18 @@ impl Gate {
             tokio::pin!(left);
             left.as_mut().enable();
             if self.shared.state().inside.is_empty() {
-                return;
+                return true;
             }
             tokio::select! {
                 () = left => {}
-                () = &mut late => break,
+                () = &mut late => return false,
             }
         }
-        let handles: Vec<_> = self.shared.state().inside.drain().filter_map(|(_, handle)| handle).collect();
-        tracing::warn!(calls = handles.len(), "calls outlived the deadline of sealing and are aborted");
-        handles.iter().for_each(AbortHandle::abort);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use vestal_logical::testing::{SimClock, settle};
 
     use super::*;
@@ -134,7 +153,8 @@ mod tests {
             std::future::pending::<()>().await;
             drop(pass);
         });
-        gate.abortable(serial, stuck.abort_handle());
+        let abort = stuck.abort_handle();
+        gate.abortable(serial, move || abort.abort());
         let closing = tokio::spawn({
             let gate = Arc::clone(&gate);
             async move { gate.close(Timestamp::from_seconds(10)).await }

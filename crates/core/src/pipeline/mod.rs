@@ -35,7 +35,8 @@ pub(crate) async fn serve(active: &Arc<Active>, request: Request) -> Response {
         drop(pass);
         response
     });
-    active.gate.abortable(serial, work.abort_handle());
+    let abort = work.abort_handle();
+    active.gate.abortable(serial, move || abort.abort());
     tokio::select! {
         done = work => match done {
             Ok(response) => response,

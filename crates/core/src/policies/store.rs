@@ -24,10 +24,46 @@ pub(crate) struct StoredPolicy {
     /// Counts writes, from 1.
     pub(crate) version: u64,
     pub(crate) modified: Timestamp,
+    /// Whether every write must say which version it expects.
+    #[serde(default)]
+    pub(crate) cas_required: bool,
+}
+
+/// A change of a policy. `None` stays as it is.
+#[derive(Default)]
+pub(crate) struct PolicyChange<'a> {
+    /// A text that has been parsed.
+    pub(crate) text: Option<&'a str>,
+    /// The version that must be there; -1 for no policy.
+    pub(crate) cas: Option<i64>,
+    pub(crate) cas_required: Option<bool>,
+    /// Whether the policy must be there; then saying what is expected is not required.
+    pub(crate) patch: bool,
 }
 
 impl Record for StoredPolicy {
     const VERSION: u8 = 1;
+}
+
+impl PolicyChange<'_> {
+    /// Whether what is there is what the writer expects.
+    fn check(&self, before: Option<&StoredPolicy>) -> Result<(), Error> {
+        let version = before.map_or(0, |policy| policy.version);
+        let required = self.cas_required == Some(true) || before.is_some_and(|policy| policy.cas_required);
+        match self.cas {
+            None if required && !self.patch => {
+                Err(Error::invalid("check-and-set parameter required for this call"))
+            }
+            Some(-1) if before.is_some() => {
+                Err(Error::invalid("check-and-set parameter set to -1 on existing entry"))
+            }
+            Some(-1) | None => Ok(()),
+            Some(cas) if u64::try_from(cas) == Ok(version) => Ok(()),
+            Some(cas) => Err(Error::invalid(format!(
+                "check-and-set parameter {cas} did not match the current version {version}"
+            ))),
+        }
+    }
 }
 
 /// All policies.
@@ -73,6 +109,7 @@ impl PolicyStore {
                 text: defaults::DEFAULT.to_owned(),
                 version: 1,
                 modified: Timestamp::default(),
+                cas_required: false,
             };
             let mut changes = Changes::new();
             changes.put(&store.view, &place(DEFAULT), &policy)?;
@@ -120,7 +157,12 @@ impl PolicyStore {
     pub(crate) async fn read(&self, name: &str) -> Result<Option<StoredPolicy>, Error> {
         if name == RESPONSE_WRAPPING {
             let text = defaults::RESPONSE_WRAPPING.to_owned();
-            return Ok(Some(StoredPolicy { text, version: 1, modified: Timestamp::default() }));
+            return Ok(Some(StoredPolicy {
+                text,
+                version: 1,
+                modified: Timestamp::default(),
+                cas_required: false,
+            }));
         }
         Ok(self.view.get::<StoredPolicy>(&place(name)).await?.map(|stored| stored.value))
     }
@@ -130,21 +172,30 @@ impl PolicyStore {
         Ok(matches!(name, ROOT | RESPONSE_WRAPPING) || self.view.exists(&place(name)).await?)
     }
 
-    /// Writes a policy whose text has been parsed. `cas`: the version that must be there, 0 for none.
+    /// Writes a policy.
     pub(crate) async fn write(
         &self,
         name: &str,
-        text: &str,
-        cas: Option<u64>,
+        change: PolicyChange<'_>,
         now: Timestamp,
     ) -> Result<(), Error> {
         Self::refuse_fixed(name, "update")?;
         let stored = self.view.get::<StoredPolicy>(&place(name)).await?;
-        let version = stored.as_ref().map_or(0, |stored| stored.value.version);
-        if cas.is_some_and(|cas| cas != version) {
-            return Err(Error::invalid("check-and-set parameter did not match the current version"));
+        let before = stored.as_ref().map(|stored| &stored.value);
+        if change.patch && before.is_none() {
+            return Err(Error::invalid("policy not found"));
         }
-        let policy = StoredPolicy { text: text.to_owned(), version: version + 1, modified: now };
+        change.check(before)?;
+        let kept = |policy: &StoredPolicy| policy.text.clone();
+        let policy = StoredPolicy {
+            text: change.text.map(str::to_owned).or_else(|| before.map(kept)).unwrap_or_default(),
+            version: before.map_or(0, |policy| policy.version) + 1,
+            modified: now,
+            cas_required: change
+                .cas_required
+                .or(before.map(|policy| policy.cas_required))
+                .unwrap_or_default(),
+        };
         let mut changes = Changes::new();
         changes.put(&self.view, &place(name), &policy)?;
         match stored {
@@ -159,7 +210,7 @@ impl PolicyStore {
     pub(crate) async fn delete(&self, name: &str) -> Result<(), Error> {
         Self::refuse_fixed(name, "delete")?;
         if name == DEFAULT {
-            return Err(Error::invalid("cannot delete \"default\" policy"));
+            return Err(Error::invalid("cannot delete default policy"));
         }
         let mut changes = Changes::new();
         changes.reserved().delete(&self.view, &place(name))?;

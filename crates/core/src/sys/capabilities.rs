@@ -7,10 +7,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use vestal_crypto::SecretString;
 use vestal_logical::params::CommaList;
-use vestal_logical::{Call, Endpoints, Error, Reply};
+use vestal_logical::{Call, Endpoints, Error, Kind, Reply};
 
 use crate::active::Active;
-use crate::tokens::TokenEntry;
 
 pub(crate) fn endpoints() -> Endpoints<Active> {
     Endpoints::new()
@@ -28,8 +27,17 @@ pub(crate) fn endpoints() -> Endpoints<Active> {
 /// Which token and which paths.
 #[derive(Deserialize, JsonSchema)]
 struct Ask {
-    /// The token.
+    /// The token. For the caller's own it is not looked at.
     token: Option<SecretString>,
+    /// The paths.
+    paths: Option<CommaList>,
+    /// An old name of `paths`.
+    path: Option<CommaList>,
+}
+
+/// Which token, by its accessor, and which paths.
+#[derive(Deserialize, JsonSchema)]
+struct AskByAccessor {
     /// The accessor of a token.
     accessor: Option<String>,
     /// The paths.
@@ -38,16 +46,19 @@ struct Ask {
     path: Option<CommaList>,
 }
 
-impl Ask {
-    fn paths(&self) -> Result<Vec<String>, Error> {
-        let given = self.paths.as_ref().or(self.path.as_ref()).map(|list| list.0.clone()).unwrap_or_default();
-        if given.is_empty() { Err(Error::invalid("paths must be supplied")) } else { Ok(given) }
+/// Those of the new field, or of the old one when that names none.
+fn asked(new: Option<CommaList>, old: Option<CommaList>) -> Result<Vec<String>, Error> {
+    let given = [new, old].into_iter().flatten().map(|list| list.0).find(|list| !list.is_empty());
+    let given = given.ok_or_else(|| Error::invalid("paths must be supplied"))?;
+    if given.iter().any(String::is_empty) {
+        return Err(Error::invalid("missing path").multi());
     }
+    Ok(given)
 }
 
 /// A map from each path as it was spelled; and the plain list when there was only one.
-async fn tell(active: &Active, entry: &TokenEntry, paths: &[String]) -> Result<Reply<Value>, Error> {
-    let acl = active.policies.acl(&entry.policies).await?;
+async fn tell(active: &Active, policies: &[String], paths: &[String]) -> Result<Reply<Value>, Error> {
+    let acl = active.policies.acl(policies).await?;
     let mut told = Map::new();
     for path in paths {
         told.insert(path.clone(), acl.capabilities(path.trim_start_matches('/')).into());
@@ -60,37 +71,49 @@ async fn tell(active: &Active, entry: &TokenEntry, paths: &[String]) -> Result<R
     Ok(Reply::data(Value::Object(told)))
 }
 
-async fn by_token(
-    active: &Active,
-    call: &Call,
-    p: &Ask,
-    token: &SecretString,
-) -> Result<Reply<Value>, Error> {
-    let paths = p.paths()?;
-    let entry = active.tokens.peek(token, call.now).await?;
-    let entry = entry.ok_or_else(|| Error::invalid("invalid token"))?;
-    tell(active, entry.as_ref(), &paths).await
-}
-
 async fn of_token(active: &Arc<Active>, call: &Call, p: Ask) -> Result<Reply<Value>, Error> {
-    let token =
-        p.token.clone().filter(|token| !token.is_empty()).ok_or_else(|| Error::invalid("missing token"))?;
-    by_token(active, call, &p, &token).await
+    let token = p.token.filter(|token| !token.is_empty());
+    // The reference calls this a fault of the server; clients know it as such.
+    let token = token.ok_or_else(|| Error::new(Kind::Internal, "no token found").multi())?;
+    let paths = asked(p.paths, p.path)?;
+    let entry = active.tokens.peek(&token, call.now).await?;
+    let entry = entry.ok_or_else(|| Error::invalid("invalid token").multi())?;
+    tell(active, &entry.policies, &paths).await
 }
 
 async fn of_self(active: &Arc<Active>, call: &Call, p: Ask) -> Result<Reply<Value>, Error> {
-    let paths = p.paths()?;
-    let token = call.credential.as_ref().ok_or_else(Error::unauthenticated)?;
-    let entry = active.tokens.peek(token, call.now).await?;
-    let entry = entry.ok_or_else(Error::unauthenticated)?;
-    tell(active, entry.as_ref(), &paths).await
+    let paths = asked(p.paths, p.path)?;
+    // The pipeline has looked: at its last use the token is dead to everybody else already.
+    let caller = call.caller.as_ref().ok_or_else(Error::unauthenticated)?;
+    tell(active, &caller.policies, &paths).await
 }
 
-async fn of_accessor(active: &Arc<Active>, call: &Call, p: Ask) -> Result<Reply<Value>, Error> {
-    let paths = p.paths()?;
-    let accessor = p.accessor.clone().filter(|accessor| !accessor.is_empty());
+async fn of_accessor(active: &Arc<Active>, call: &Call, p: AskByAccessor) -> Result<Reply<Value>, Error> {
+    let accessor = p.accessor.filter(|accessor| !accessor.is_empty());
     let accessor = accessor.ok_or_else(|| Error::invalid("missing accessor"))?;
     let entry = active.tokens.by_accessor(&accessor, call.now).await?;
-    let entry = entry.ok_or_else(|| Error::invalid("invalid accessor"))?;
-    tell(active, entry.as_ref(), &paths).await
+    let entry = entry.ok_or_else(|| Error::invalid("invalid accessor").multi())?;
+    tell(active, &entry.policies, &asked(p.paths, p.path)?).await
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::testing::TestVault;
+
+    #[tokio::test]
+    async fn a_token_can_ask_about_itself_with_its_last_use() {
+        let vault = TestVault::active().await;
+        vault
+            .policy(
+                "asks",
+                r#"path "sys/capabilities-self" { capabilities = ["update"] } path "x" { capabilities = ["read"] }"#,
+            )
+            .await;
+        let asked = json!({ "policies": ["asks"], "no_default_policy": true, "num_uses": 1 });
+        let token = vault.write("auth/token/create", asked).as_root().send().await.token();
+        let told = vault.write("sys/capabilities-self", json!({ "paths": ["x"] })).by(&token).send().await;
+        assert_eq!(told.data()["x"], json!(["read"]));
+    }
 }

@@ -41,7 +41,7 @@ async fn list(active: &Arc<Active>, call: &Call, _: NoFields) -> Result<Reply<Va
     let mut shown = Map::new();
     for (name, class) in [("auth", Class::Auth), ("secret", Class::Secret)] {
         let mut table = Map::new();
-        for entry in active.mounts.entries(class).await {
+        for entry in active.mounts.entries(class) {
             let record = match &acl {
                 Some(acl) if acl.reaches_into(&entry.full_path()) || visible_to_all(&entry) => {
                     serde_json::to_value(entry.shown()).map_err(Error::internal)?
@@ -81,10 +81,10 @@ async fn read(active: &Arc<Active>, call: &Call, p: AtPath) -> Result<Reply<Valu
         return Err(refused());
     }
     let own = route.point.path.strip_prefix(route.class.prefix()).unwrap_or(&route.point.path);
-    let entry = active.mounts.entry(route.class, own).await.ok_or_else(refused)?;
+    let entry = active.mounts.entry(route.class, own).ok_or_else(refused)?;
     let mut shown = serde_json::to_value(entry.shown()).map_err(Error::internal)?;
     if let Value::Object(members) = &mut shown {
-        members.insert("path".to_owned(), route.point.path.clone().into());
+        members.insert("path".to_owned(), entry.path.clone().into());
     }
     Ok(Reply::data(shown))
 }

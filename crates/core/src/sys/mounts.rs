@@ -6,7 +6,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use vestal_logical::params::{CommaList, KeyValues, NoFields, Seconds};
+use vestal_logical::params::{CommaList, KeyValues, Members, NoFields, Seconds};
 use vestal_logical::{Call, Endpoints, Error, Operation, Reply};
 
 use crate::active::Active;
@@ -33,7 +33,7 @@ pub(crate) fn endpoints() -> Endpoints<Active> {
 
 async fn list(active: &Active, class: Class) -> Result<Reply<Map<String, Value>>, Error> {
     let mut shown = Map::new();
-    for entry in active.mounts.entries(class).await {
+    for entry in active.mounts.entries(class) {
         shown.insert(entry.path.clone(), serde_json::to_value(entry.shown()).map_err(Error::internal)?);
     }
     Ok(Reply::data(shown))
@@ -75,18 +75,30 @@ fn named(class: Class, path: &str) -> Named {
     }
 }
 
+/// The mount at a path, or around it; methods are also asked for as `mounts/auth/x`.
 async fn find(active: &Active, class: Class, path: &str) -> Result<MountEntry, Error> {
+    if let (Class::Secret, Some(method)) = (class, path.strip_prefix("auth/"))
+        && let Some(entry) = active.mounts.entry_around(Class::Auth, method)
+    {
+        return Ok(entry);
+    }
     let missing = match class {
         Class::Secret => format!("No secret engine mount at {path}"),
         Class::Auth => format!("No auth engine at {path}"),
     };
-    active.mounts.entry(class, path).await.ok_or_else(|| Error::invalid(missing))
+    active.mounts.entry_around(class, path).ok_or_else(|| Error::invalid(missing))
+}
+
+async fn find_tuning(active: &Active, class: Class, path: &str) -> Result<Map<String, Value>, Error> {
+    let missing = || Error::invalid(format!("cannot fetch sysview for path \"{}{path}\"", class.prefix()));
+    let entry = active.mounts.entry_around(class, path).ok_or_else(missing)?;
+    Ok(tuned(active, &entry))
 }
 
 async fn read(active: &Active, class: Class, path: &str) -> Result<Reply<Value>, Error> {
     let shown = match named(class, path) {
         Named::Mount(class, path) => serde_json::to_value(find(active, class, &path).await?.shown()),
-        Named::Tuning(class, path) => Ok(Value::Object(tuned(active, &find(active, class, &path).await?))),
+        Named::Tuning(class, path) => Ok(Value::Object(find_tuning(active, class, &path).await?)),
     };
     shown.map(Reply::data).map_err(Error::internal)
 }
@@ -101,8 +113,11 @@ async fn read_auth(active: &Arc<Active>, _: &Call, p: AtPath) -> Result<Reply<Va
 
 /// What can be tuned, with effective times.
 fn tuned(active: &Active, entry: &MountEntry) -> Map<String, Value> {
-    let (default_lease, max_lease) = active.mounts.lease_times(entry);
+    let (_, max_lease) = active.mounts.lease_times(entry);
     let config = &entry.config;
+    // A smaller maximum cuts what leases get, not what is shown here.
+    let usual = active.parts.settings.default_lease.as_secs();
+    let default_lease = if config.default_lease_ttl > 0 { config.default_lease_ttl } else { usual };
     let mut shown = Map::new();
     let mut show = |name: &str, value: Option<Value>| {
         if let Some(value) = value {
@@ -121,6 +136,7 @@ fn tuned(active: &Active, entry: &MountEntry) -> Map<String, Value> {
     show("allowed_response_headers", config.allowed_response_headers.clone().map(Into::into));
     show("listing_visibility", config.listing_visibility.clone().map(Into::into));
     show("token_type", config.token_type.clone().map(Into::into));
+    show("external_entropy_access", entry.external_entropy_access.then(|| true.into()));
     shown
 }
 
@@ -135,7 +151,7 @@ struct Write {
     /// Said of the mount in listings.
     description: Option<String>,
     /// Settings of a new mount, as an object.
-    config: Option<Value>,
+    config: Option<Members>,
     /// Options of the engine, such as `version`.
     options: Option<Value>,
     /// Kept and shown; there is no replication here.
@@ -167,10 +183,8 @@ struct Write {
     allowed_response_headers: Option<CommaList>,
     /// The kind of token that logins give out.
     token_type: Option<String>,
-    /// Kept and shown; nothing here caches records.
-    force_no_cache: Option<bool>,
     /// Accepted when empty; lockout is not built yet.
-    user_lockout_config: Option<Value>,
+    user_lockout_config: Option<Members>,
 }
 
 /// `config` of a new mount; the same names as tuning has.
@@ -189,11 +203,9 @@ struct Config {
 }
 
 /// Clients send null, or nulls inside, for what they do not set.
-fn without_nulls(value: Option<Value>) -> Map<String, Value> {
-    match value {
-        Some(Value::Object(members)) => members.into_iter().filter(|(_, value)| !value.is_null()).collect(),
-        _ => Map::new(),
-    }
+fn without_nulls(value: Option<Members>) -> Map<String, Value> {
+    let members = value.and_then(|members| members.0).unwrap_or_default();
+    members.into_iter().filter(|(_, value)| !value.is_null()).collect()
 }
 
 fn options(value: Option<Value>) -> Result<Option<BTreeMap<String, String>>, Error> {
@@ -226,7 +238,8 @@ fn new_mount(class: Class, path: String, p: Write) -> Result<NewMount, Error> {
         path,
         kind,
         description: p.description.unwrap_or_default(),
-        options: options(p.options)?,
+        // Left out, they are shown as an empty object; as null, as null.
+        options: p.options.map_or_else(|| Ok(Some(BTreeMap::new())), |given| options(Some(given)))?,
         local: p.local,
         seal_wrap: p.seal_wrap,
         external_entropy_access: p.external_entropy_access,
@@ -268,8 +281,7 @@ fn tuning(p: Write) -> Result<Tuning, Error> {
         audit_non_hmac_response_keys: list_of(p.audit_non_hmac_response_keys),
         passthrough_request_headers: list_of(p.passthrough_request_headers),
         allowed_response_headers: list_of(p.allowed_response_headers),
-        token_type: p.token_type.filter(|kind| !kind.is_empty()),
-        force_no_cache: p.force_no_cache,
+        token_type: p.token_type,
     })
 }
 

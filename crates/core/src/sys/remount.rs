@@ -29,10 +29,8 @@ struct Remount {
 }
 
 async fn remount(active: &Arc<Active>, call: &Call, p: Remount) -> Result<Reply<Value>, Error> {
-    for (name, path) in [("from", &p.from), ("to", &p.to)] {
-        if path.trim_matches('/').is_empty() {
-            return Err(Error::invalid(format!("`{name}` must be given")));
-        }
+    if [&p.from, &p.to].iter().any(|path| path.trim_matches('/').is_empty()) {
+        return Err(Error::invalid("both 'from' and 'to' path must be specified as a string"));
     }
     active.mounts.remount(&p.from, &p.to).await?;
     active.mounts.remember_move(&call.id, &p.from, &p.to);

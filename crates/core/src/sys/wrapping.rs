@@ -53,7 +53,11 @@ pub(crate) async fn refuse(active: &Arc<Active>, request: &Request) -> Option<Er
         return None;
     }
     let empty = |what| Some(Error::new(Kind::Denied, format!("error validating wrapping token: {what}")));
-    let named = request.data.get("token").and_then(Value::as_str).map(SecretString::new);
+    let named = request.data.get("token");
+    if named.is_some_and(|token| !token.is_string() && !token.is_null()) {
+        return empty("could not decode token in request body");
+    }
+    let named = named.and_then(Value::as_str).map(SecretString::new);
     let token = match (named, &request.token) {
         (Some(named), _) if named.is_empty() => return empty("empty token in request body"),
         (Some(named), _) => named,

@@ -15,7 +15,7 @@ async fn an_endpoint_and_a_whole_mount_explain_themselves_to_whoever_has_a_token
     assert!(one.contains("A note.") && one.contains("read: Show a note."), "{one}");
     let all = help("notes/").await.data()["help"].as_str().unwrap().to_owned();
     assert!(all.contains("{*path}") && all.contains("A note."), "{all}");
-    assert!(help("sys/").await.data()["help"].as_str().unwrap().contains("policies/acl/{name}"));
+    assert!(help("sys/").await.data()["help"].as_str().unwrap().contains("policies/acl/{*name}"));
     assert_eq!(help("sys/none").await.failure().0, Kind::UnsupportedPath);
     assert_eq!(vault.ask(Operation::Help, "notes/x", Value::Null).send().await.failure().0, Kind::Denied);
 }

@@ -4,3 +4,4 @@ mod capabilities;
 mod help;
 mod seal;
 mod status;
+mod wire;

@@ -55,9 +55,9 @@ pub(super) async fn child(active: &Arc<Active>, call: &Call, p: Create) -> Resul
     create(active, call, p, orphan).await
 }
 
-/// Whoever may call this may make orphans.
+/// Whoever may call this may make orphans; only saying `no_parent` as well needs `sudo`, as everywhere.
 pub(super) async fn orphan(active: &Arc<Active>, call: &Call, p: Create) -> Result<Reply<Value>, Error> {
-    create(active, call, Create { no_parent: false, ..p }, true).await
+    create(active, call, p, true).await
 }
 
 async fn create(active: &Arc<Active>, call: &Call, p: Create, orphan: bool) -> Result<Reply<Value>, Error> {

@@ -26,7 +26,11 @@ impl<'de> Deserialize<'de> for GivenToken {
             Value::Null => String::new(),
             Value::String(text) => text,
             Value::Number(number) => number.to_string(),
-            _ => return Err(serde::de::Error::custom("expected a text")),
+            Value::Bool(value) => if value { "1" } else { "0" }.to_owned(),
+            Value::Array(_) => return Err(serde::de::Error::custom(unconvertible("[]interface {}"))),
+            Value::Object(_) => {
+                return Err(serde::de::Error::custom(unconvertible("map[string]interface {}")));
+            }
         };
         Ok(Self((!text.is_empty()).then(|| SecretString::new(text))))
     }
@@ -40,6 +44,10 @@ impl JsonSchema for GivenToken {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         SecretString::json_schema(generator)
     }
+}
+
+fn unconvertible(kind: &str) -> String {
+    format!("'' expected type 'string', got unconvertible type '{kind}'")
 }
 
 /// A list of texts, or one text that is its only member: here nothing is split at commas.
@@ -58,6 +66,7 @@ impl<'de> Deserialize<'de> for TextList {
         match Value::deserialize(deserializer)? {
             Value::Null => Ok(Self::default()),
             Value::String(only) if only.is_empty() => Ok(Self::default()),
+            Value::Object(members) if members.is_empty() => Ok(Self::default()),
             Value::Array(items) => Ok(Self(items.into_iter().map(text).collect::<Result<_, _>>()?)),
             only => Ok(Self(vec![text(only)?])),
         }
@@ -101,7 +110,17 @@ impl Span {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(duration_nanos(&Value::deserialize(deserializer)?)))
+        // The field is a text, and only then read as a span.
+        let value = match Value::deserialize(deserializer)? {
+            Value::Bool(value) => Value::from(u8::from(value)),
+            Value::Array(_) => return Err(serde::de::Error::custom(unconvertible("[]interface {}"))),
+            Value::Object(_) => {
+                return Err(serde::de::Error::custom(unconvertible("map[string]interface {}")));
+            }
+            Value::Number(number) => Value::String(number.to_string()),
+            other => other,
+        };
+        Ok(Self(duration_nanos(&value)))
     }
 }
 

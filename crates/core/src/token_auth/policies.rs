@@ -33,7 +33,8 @@ pub(super) fn assigned(
     let mut names: Vec<String> =
         asked.iter().map(|name| canonical_name(name)).filter(|name| !name.is_empty()).collect();
     let has = |wanted: &str| names.iter().any(|name| name == wanted);
-    if has(RESPONSE_WRAPPING) {
+    let free = rights.root || rights.sudo;
+    if has(RESPONSE_WRAPPING) && free {
         return Err(Error::invalid(format!("cannot assign policy \"{RESPONSE_WRAPPING}\"")));
     }
     if has(ROOT) && rights.root {
@@ -42,7 +43,6 @@ pub(super) fn assigned(
     if has(ROOT) && rights.sudo {
         return Err(Error::invalid("root tokens may not be created without parent token being root"));
     }
-    let free = rights.root || rights.sudo;
     if no_default {
         names.retain(|name| name != DEFAULT);
     } else if free || parent.policies.iter().any(|name| name == DEFAULT) {

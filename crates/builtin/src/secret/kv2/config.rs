@@ -1,9 +1,10 @@
 //! `config`: settings of the mount.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::{Value, json};
 use vestal_logical::params::{NoFields, duration_nanos};
 use vestal_logical::{Call, Endpoints, Error, Reply};
@@ -30,7 +31,7 @@ async fn read(kv: &Arc<Kv2>, _: &Call, _: NoFields) -> Result<Reply<Value>, Erro
 }
 
 /// Fields left out stay as they are.
-#[derive(Deserialize, JsonSchema)]
+#[derive(serde::Deserialize, JsonSchema)]
 struct Write {
     /// How many versions of a secret are kept; 0 is 10.
     max_versions: Option<u64>,
@@ -39,23 +40,35 @@ struct Write {
     /// Whether every write of metadata must say which metadata version it expects.
     metadata_cas_required: Option<bool>,
     /// How long after its creation a version is deleted; 0 is never, negative is never for every secret.
-    delete_version_after: Option<Value>,
+    delete_version_after: Option<SignedSpan>,
 }
 
-/// A span in nanoseconds from a field.
-pub(super) fn span(field: &str, value: &Value) -> Result<i64, Error> {
-    let refused = |reason: &str| {
-        Error::invalid(format!(
-            "Field validation failed: error converting input for field \"{field}\": {reason}"
-        ))
-    };
-    let nanos = duration_nanos(value).map_err(refused)?;
-    i64::try_from(nanos).map_err(|_| refused("the duration is too long"))
+/// A span in nanoseconds. All that is negative means the same, and is shown as one second less than nothing.
+#[derive(Clone, Copy)]
+struct SignedSpan(i64);
+
+impl<'de> Deserialize<'de> for SignedSpan {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let nanos = duration_nanos(&Value::deserialize(deserializer)?).map_err(D::Error::custom)?;
+        if nanos < 0 {
+            return Ok(Self(-1_000_000_000));
+        }
+        i64::try_from(nanos).map(Self).map_err(|_| D::Error::custom("the duration is too long"))
+    }
+}
+
+impl JsonSchema for SignedSpan {
+    fn schema_name() -> Cow<'static, str> {
+        "SignedSpan".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "integer", "format": "seconds" })
+    }
 }
 
 async fn write(kv: &Arc<Kv2>, _: &Call, p: Write) -> Result<Reply<Value>, Error> {
-    let after =
-        p.delete_version_after.as_ref().map(|value| span("delete_version_after", value)).transpose()?;
+    let after = p.delete_version_after.map(|span| span.0);
     let p = &p;
     repeat(move || async move {
         let stored = kv.view.get::<Config>(&config_place()).await?;

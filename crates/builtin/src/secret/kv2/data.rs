@@ -5,6 +5,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use vestal_logical::params::Members;
 use vestal_logical::{Call, Endpoints, Error, Outcome, Reply, Timestamp};
 use vestal_storage::{Changes, Stamped};
 
@@ -45,6 +46,10 @@ pub(super) enum Found {
 impl Kv2 {
     /// The version with its metadata block.
     pub(super) async fn version(&self, path: &str, number: i64, now: Timestamp) -> Result<Found, Error> {
+        repeat(move || self.version_now(path, number, now)).await
+    }
+
+    async fn version_now(&self, path: &str, number: i64, now: Timestamp) -> Result<Found, Lost> {
         let Some(stored) = self.metadata(path).await? else { return Ok(Found::Nothing) };
         let metadata = stored.value;
         let number = u64::try_from(number).ok().filter(|number| *number > 0).unwrap_or(metadata.current);
@@ -55,8 +60,8 @@ impl Kv2 {
         }
         match self.view.get::<Content>(&version_place(path, number)).await? {
             Some(content) => Ok(Found::Here(content.value.0, shown)),
-            // Cut between our two reads.
-            None => Ok(Found::Nothing),
+            // Cut between our two reads: whoever did so has written a newer version, or destroyed this one.
+            None => Err(Lost::Race),
         }
     }
 }
@@ -79,33 +84,28 @@ pub(super) fn gone(metadata: &Value) -> Reply<Value> {
 struct Write {
     path: String,
     /// The content: an object, or null.
-    data: Option<Value>,
+    data: Option<Members>,
     /// `cas`: the version that must be current; 0 when there must be none.
     #[serde(default)]
-    options: Value,
+    options: Members,
 }
 
 /// What a writer expects of the current version.
-fn expected(options: &Value) -> Result<Option<u64>, Error> {
-    let Some(cas) = options.get("cas") else { return Ok(None) };
+fn expected(options: &Members) -> Result<Option<i64>, Error> {
+    let Some(cas) = options.0.as_ref().and_then(|options| options.get("cas")) else { return Ok(None) };
     let number = match cas {
         Value::Null => Some(0),
-        Value::Number(number) => number.as_u64(),
+        Value::Bool(flag) => Some(i64::from(*flag)),
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) if text.is_empty() => Some(0),
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
     };
     number.map(Some).ok_or_else(|| Error::invalid("error parsing check-and-set parameter"))
 }
 
-fn content(data: Option<Value>) -> Result<Option<Map<String, Value>>, Error> {
-    match data {
-        None => Err(Error::invalid("no data provided")),
-        Some(Value::Null) => Ok(None),
-        Some(Value::Object(members)) => Ok(Some(members)),
-        Some(_) => Err(Error::invalid(
-            "Field validation failed: error converting input for field \"data\": expected an object",
-        )),
-    }
+fn content(data: Option<Members>) -> Result<Option<Map<String, Value>>, Error> {
+    data.map(|data| data.0).ok_or_else(|| Error::invalid("no data provided"))
 }
 
 impl Kv2 {
@@ -113,7 +113,7 @@ impl Kv2 {
     async fn add(
         &self,
         path: &str,
-        cas: Option<u64>,
+        cas: Option<i64>,
         now: Timestamp,
         stored: Option<Stamped<Metadata>>,
         content: Option<Map<String, Value>>,
@@ -143,10 +143,20 @@ impl Kv2 {
     }
 }
 
-fn check(metadata: &Metadata, required: bool, cas: Option<u64>) -> Result<(), Error> {
+/// Told before it is asked whether there is a version to patch.
+fn refuse_unguarded(required: bool, options: &Members) -> Result<(), Error> {
+    let guarded = options.0.as_ref().is_some_and(|options| options.contains_key("cas"));
+    if required && !guarded { Err(unguarded()) } else { Ok(()) }
+}
+
+fn unguarded() -> Error {
+    Error::invalid("check-and-set parameter required for this call")
+}
+
+fn check(metadata: &Metadata, required: bool, cas: Option<i64>) -> Result<(), Error> {
     match cas {
-        None if required => Err(Error::invalid("check-and-set parameter required for this call")),
-        Some(version) if version != metadata.current => {
+        None if required => Err(unguarded()),
+        Some(version) if u64::try_from(version) != Ok(metadata.current) => {
             Err(Error::invalid("check-and-set parameter did not match the current version"))
         }
         _ => Ok(()),
@@ -166,15 +176,20 @@ async fn write(kv: &Arc<Kv2>, call: &Call, p: Write) -> Result<Reply<Value>, Err
 
 async fn patch(kv: &Arc<Kv2>, call: &Call, p: Write) -> Result<Reply<Value>, Error> {
     let change = content(p.data)?.unwrap_or_default();
-    let cas = expected(&p.options)?;
-    let (path, change) = (&p.path, &change);
+    let (path, change, options) = (&p.path, &change, &p.options);
     repeat(move || async move {
         let stored = kv.metadata(path).await?;
+        if let Some(stored) = &stored {
+            let required = kv.config().await?.cas_required || stored.value.cas_required;
+            refuse_unguarded(required, options)?;
+        }
         let base = match kv.version(path, 0, call.now).await? {
             Found::Nothing => return Ok(Reply::empty().outcome(Outcome::Absent)),
-            Found::Gone(metadata) => return Ok(gone(&metadata)),
+            // Here the metadata is all of the data.
+            Found::Gone(metadata) => return Ok(Reply::data(metadata).outcome(Outcome::Absent)),
             Found::Here(content, _) => content.unwrap_or_default(),
         };
+        let cas = expected(options)?;
         let merged = merge(base, change);
         kv.add(path, cas, call.now, stored, Some(merged)).await.map(Reply::data)
     })

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use vestal_logical::params::{Members, Seconds};
 use vestal_logical::{Call, Endpoints, Error, Outcome, Reply};
 use vestal_storage::Changes;
 
 use super::super::attempts::repeat;
 use super::super::keys::{listed, names_below};
-use super::config::span;
 use super::data::exists;
 use super::record::{Metadata, duration_text};
 use super::{Kv2, meta_place, meta_root, version_place};
@@ -19,7 +19,7 @@ use super::{Kv2, meta_place, meta_root, version_place};
 pub(super) fn endpoints() -> Endpoints<Kv2> {
     Endpoints::new()
         .at("metadata/", "The names of all secrets.", |e| {
-            e.list(list, "List the names at the top.").read(super::root, "Nothing lies here.")
+            e.list(list, "List the names at the top.").read(super::nothing, "Nothing lies here.")
         })
         .at("metadata/{*path}", "Metadata of a secret, or a folder of names.", |e| {
             e.read(read, "Show a secret's metadata.")
@@ -72,8 +72,10 @@ async fn detailed(kv: &Arc<Kv2>, _: &Call, p: List) -> Result<Reply<Value>, Erro
         return Ok(Reply::empty());
     }
     let mut info = Map::new();
-    for name in keys.iter().filter(|name| !name.ends_with('/')) {
-        if let Some(stored) = kv.metadata(&format!("{}{name}", p.path)).await? {
+    for name in &keys {
+        if name.ends_with('/') {
+            info.insert(name.clone(), json!({}));
+        } else if let Some(stored) = kv.metadata(&format!("{}{name}", p.path)).await? {
             info.insert(name.clone(), shown(&stored.value));
         }
     }
@@ -123,13 +125,24 @@ struct Write {
     /// Whether every write must say which version it expects.
     cas_required: Option<bool>,
     /// How long after its creation a version is deleted; 0 is as the mount says.
-    delete_version_after: Option<Value>,
+    delete_version_after: Option<Seconds>,
     /// Texts of the user's own; at most 64, names up to 128 bytes, values up to 512.
-    custom_metadata: Option<Value>,
+    custom_metadata: Option<Members>,
     /// The metadata version that must be current; 0 when there must be none.
     metadata_cas: Option<u64>,
     /// Whether every write of metadata must say which metadata version it expects.
     metadata_cas_required: Option<bool>,
+}
+
+impl Write {
+    /// Whether anything is to change; what only checks changes nothing.
+    fn changes_something(&self) -> bool {
+        self.max_versions.is_some()
+            || self.cas_required.is_some()
+            || self.delete_version_after.is_some()
+            || self.custom_metadata.is_some()
+            || self.metadata_cas_required.is_some()
+    }
 }
 
 /// A text of custom metadata; numbers and booleans are turned into text.
@@ -138,6 +151,7 @@ fn custom_text(value: &Value) -> Result<String, Error> {
         Value::String(text) => Ok(text.clone()),
         Value::Number(number) => Ok(number.to_string()),
         Value::Bool(flag) => Ok(if *flag { "1" } else { "0" }.to_owned()),
+        Value::Null => Ok(String::new()),
         _ => Err(custom_refused("values must be texts")),
     }
 }
@@ -146,36 +160,32 @@ fn custom_refused(reason: &str) -> Error {
     Error::invalid(format!("custom_metadata validation failed: {reason}"))
 }
 
-fn custom_members(value: &Value) -> Result<Map<String, Value>, Error> {
-    match value {
-        Value::Null => Ok(Map::new()),
-        Value::Object(members) => Ok(members.clone()),
-        _ => Err(custom_refused("it must be an object")),
+fn refuse_unfit(name: &str, value: &str) -> Result<(), Error> {
+    let fits = |text: &str, longest| (1..=longest).contains(&text.len()) && !text.contains(char::is_control);
+    if fits(name, 128) && fits(value, 512) {
+        return Ok(());
     }
+    Err(custom_refused("names have 1 to 128 printable bytes, values 1 to 512"))
 }
 
 /// Replaces the map, or merges into it and lets null delete.
 fn custom(
     before: Option<&BTreeMap<String, String>>,
-    given: &Value,
+    given: &Members,
     merge: bool,
 ) -> Result<Option<BTreeMap<String, String>>, Error> {
     let mut map = if merge { before.cloned().unwrap_or_default() } else { BTreeMap::new() };
-    for (name, value) in custom_members(given)? {
+    for (name, value) in given.0.iter().flatten() {
         if merge && value.is_null() {
-            map.remove(&name);
+            map.remove(name);
         } else {
-            map.insert(name, custom_text(&value)?);
+            let text = custom_text(value)?;
+            refuse_unfit(name, &text)?;
+            map.insert(name.clone(), text);
         }
     }
     if map.len() > 64 {
         return Err(custom_refused("there may be at most 64 members"));
-    }
-    let printable = |text: &str| text.chars().all(|c| !c.is_control());
-    for (name, value) in &map {
-        if name.is_empty() || name.len() > 128 || value.len() > 512 || !printable(name) || !printable(value) {
-            return Err(custom_refused("names have 1 to 128 printable bytes, values at most 512"));
-        }
     }
     Ok((!map.is_empty()).then_some(map))
 }
@@ -193,8 +203,8 @@ fn apply(metadata: &mut Metadata, p: &Write, mount_requires_cas: bool, merge: bo
     metadata.max_versions = p.max_versions.unwrap_or(metadata.max_versions);
     metadata.cas_required = p.cas_required.unwrap_or(metadata.cas_required);
     metadata.settings_cas_required = p.metadata_cas_required.unwrap_or(metadata.settings_cas_required);
-    if let Some(value) = &p.delete_version_after {
-        metadata.delete_version_after = span("delete_version_after", value)?;
+    if let Some(span) = p.delete_version_after {
+        metadata.delete_version_after = i64::try_from(span.span().as_nanos()).map_err(Error::internal)?;
     }
     if let Some(given) = &p.custom_metadata {
         metadata.custom = custom(metadata.custom.as_ref(), given, merge)?;
@@ -204,7 +214,11 @@ fn apply(metadata: &mut Metadata, p: &Write, mount_requires_cas: bool, merge: bo
 }
 
 async fn write(kv: &Arc<Kv2>, call: &Call, p: Write) -> Result<Reply<Value>, Error> {
+    if !p.changes_something() {
+        return Ok(Reply::empty());
+    }
     let p = &p;
+    let config = kv.config().await?;
     repeat(move || async move {
         let requires_cas = kv.config().await?.metadata_cas_required;
         let mut changes = Changes::new();
@@ -226,25 +240,38 @@ async fn write(kv: &Arc<Kv2>, call: &Call, p: Write) -> Result<Reply<Value>, Err
         Ok(())
     })
     .await?;
-    Ok(Reply::empty())
+    Ok(told_of_mandate(Reply::empty(), p, config.cas_required))
+}
+
+/// A secret cannot do without what its mount demands.
+fn told_of_mandate(reply: Reply<Value>, p: &Write, mandated: bool) -> Reply<Value> {
+    if mandated && p.cas_required == Some(false) {
+        return reply.warn(
+            "\"cas_required\" set to false, but is mandated by backend config. This value will be ignored.",
+        );
+    }
+    reply
 }
 
 async fn patch(kv: &Arc<Kv2>, call: &Call, p: Write) -> Result<Reply<Value>, Error> {
+    if !p.changes_something() {
+        return Ok(Reply::empty());
+    }
     let p = &p;
     repeat(move || async move {
-        let requires_cas = kv.config().await?.metadata_cas_required;
+        let config = kv.config().await?;
         let Some(stored) = kv.metadata(&p.path).await? else {
             return Ok(Reply::empty().outcome(Outcome::Absent));
         };
         let mut metadata = stored.value;
-        apply(&mut metadata, p, requires_cas, true)?;
+        apply(&mut metadata, p, config.metadata_cas_required, true)?;
         metadata.updated = call.now;
         let mut changes = Changes::new();
         let place = meta_place(&p.path);
         changes.expect(&kv.view, &place, stored.stamp)?;
         changes.put(&kv.view, &place, &metadata)?;
         kv.view.commit(changes).await?;
-        Ok(Reply::empty())
+        Ok(told_of_mandate(Reply::empty(), p, config.cas_required))
     })
     .await
 }

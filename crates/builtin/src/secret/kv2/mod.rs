@@ -14,8 +14,8 @@ mod versions;
 use std::sync::Arc;
 
 use serde_json::Value;
-use vestal_logical::params::Fields;
-use vestal_logical::{Call, Endpoints, Engine, Error, MountContext, Reply};
+use vestal_logical::params::{Fields, NoFields};
+use vestal_logical::{Call, Endpoints, Engine, Error, MountContext, Operation, Reply};
 use vestal_storage::{Place, Stamped, View};
 
 use record::{Config, Metadata};
@@ -33,9 +33,16 @@ impl Engine for Kv2 {
             .and(versions::endpoints())
             .and(metadata::endpoints())
             .and(subkeys::endpoints())
-            .at("data", "Versions of secrets.", |e| e.read(root, "Nothing lies here."))
-            .at("data/", "Versions of secrets.", |e| e.read(root, "Nothing lies here."))
-            .at("metadata", "Metadata of secrets.", |e| e.read(root, "Nothing lies here."))
+            .at("data", "Versions of secrets.", no_name)
+            .at("data/", "Versions of secrets.", |e| e.read(nothing, "Nothing lies here."))
+            .at("metadata", "Metadata of secrets.", no_name)
+            .at("delete", "Deleting versions.", no_name)
+            .at("delete/", "Deleting versions.", |e| e)
+            .at("undelete", "Undeleting versions.", no_name)
+            .at("undelete/", "Undeleting versions.", |e| e)
+            .at("destroy", "Destroying versions.", no_name)
+            .at("destroy/", "Destroying versions.", |e| e)
+            .at("subkeys/", "The shapes of secrets.", |e| e)
             .at("", "A mount of versioned secrets.", every)
             .at("{*path}", "Not a path of versioned secrets.", every)
     }
@@ -58,11 +65,28 @@ fn every(endpoint: vestal_logical::Endpoint<Kv2>) -> vestal_logical::Endpoint<Kv
         .delete(wrong_path, "Explain that secrets lie below data/.")
 }
 
-async fn wrong_path(_: &Arc<Kv2>, _: &Call, _: Fields) -> Result<Reply<Value>, Error> {
-    Err(Error::not_found().warn(
+async fn wrong_path(_: &Arc<Kv2>, call: &Call, _: Fields) -> Result<Reply<Value>, Error> {
+    let command = match call.operation {
+        Operation::List => "list",
+        Operation::Create | Operation::Update => "put",
+        Operation::Patch => "patch",
+        Operation::Delete => "delete",
+        _ => "get",
+    };
+    Err(Error::not_found().warn(format!(
         "Invalid path for a versioned K/V secrets engine. See the API docs for the appropriate API endpoints to use. \
-         If using the Vault CLI, use 'vault kv get' for this operation.",
-    ))
+         If using the OpenBao CLI, use 'bao kv {command}' for this operation."
+    )))
+}
+
+/// Answers what needs the name of a secret and has none.
+fn no_name(endpoint: vestal_logical::Endpoint<Kv2>) -> vestal_logical::Endpoint<Kv2> {
+    const NOTHING: &str = "Nothing lies here.";
+    endpoint.read(root, NOTHING).write(root, NOTHING).patch(root, NOTHING).delete(root, NOTHING)
+}
+
+async fn nothing(_: &Arc<Kv2>, _: &Call, _: NoFields) -> Result<Reply<Value>, Error> {
+    Ok(Reply::empty())
 }
 
 async fn root(_: &Arc<Kv2>, _: &Call, _: Fields) -> Result<Reply<Value>, Error> {

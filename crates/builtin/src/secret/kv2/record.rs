@@ -121,8 +121,9 @@ impl Metadata {
             let Some((number, _)) = self.versions.pop_first() else { break };
             forgotten.push(number);
         }
-        if !forgotten.is_empty() {
-            self.oldest = self.versions.first_key_value().map_or(0, |(number, _)| *number);
+        // Named as soon as there is no more room, not only when something was cut.
+        if self.current >= keep {
+            self.oldest = self.oldest.max(self.current - keep + 1);
         }
         (self.current, forgotten)
     }

@@ -25,7 +25,7 @@ struct Read {
     version: i64,
     /// How many levels; 0 is all.
     #[serde(default)]
-    depth: u64,
+    depth: i64,
 }
 
 async fn read(kv: &Arc<Kv2>, call: &Call, p: Read) -> Result<Reply<Value>, Error> {
@@ -42,7 +42,7 @@ async fn read(kv: &Arc<Kv2>, call: &Call, p: Read) -> Result<Reply<Value>, Error
 }
 
 /// Leaves, empty objects and lists are null, and so is what lies deeper than `depth`.
-fn shape(content: &Map<String, Value>, depth: u64, level: u64) -> Value {
+fn shape(content: &Map<String, Value>, depth: i64, level: i64) -> Value {
     let names = content.iter().map(|(name, value)| {
         let below = match value {
             Value::Object(inner) if !inner.is_empty() && (depth == 0 || level < depth) => {

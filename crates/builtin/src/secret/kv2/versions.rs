@@ -32,16 +32,28 @@ struct Versions {
 }
 
 impl Versions {
-    fn numbers(&self) -> Result<Vec<u64>, Error> {
-        let refused = || {
-            Error::invalid(
-                "Field validation failed: error converting input for field \"versions\": expected numbers",
-            )
-        };
-        let given = self.versions.0.iter().filter(|text| !text.is_empty());
-        let numbers: Vec<u64> =
-            given.map(|text| text.parse().map_err(|_| refused())).collect::<Result<_, _>>()?;
-        if numbers.is_empty() { Err(Error::invalid("No version number provided")) } else { Ok(numbers) }
+    /// Numbers of versions that cannot be are as those of versions that are not there.
+    fn numbers(&self, none: &str) -> Result<Vec<u64>, Error> {
+        let mut numbers = Vec::new();
+        let mut bad = Vec::new();
+        for (index, text) in self.versions.0.iter().enumerate() {
+            match text.parse::<i64>() {
+                Ok(number) => numbers.extend(u64::try_from(number)),
+                Err(_) if text.is_empty() => numbers.push(0),
+                Err(_) => {
+                    bad.push(format!(
+                        "'[{index}]' cannot parse value as 'int': strconv.ParseInt: invalid syntax"
+                    ));
+                }
+            }
+        }
+        if !bad.is_empty() {
+            return Err(Error::invalid(format!(
+                "Field validation failed: error converting input for field \"versions\": decoding failed due to the following error(s):\n\n{}",
+                bad.join("\n")
+            )));
+        }
+        if self.versions.0.is_empty() { Err(Error::invalid(none)) } else { Ok(numbers) }
     }
 }
 
@@ -85,7 +97,7 @@ impl Kv2 {
 }
 
 async fn delete(kv: &Arc<Kv2>, call: &Call, p: Versions) -> Result<Reply<Value>, Error> {
-    let numbers = p.numbers()?;
+    let numbers = p.numbers("No version number provided")?;
     kv.change_versions(&p.path, call.now, |metadata| {
         let mut changed = false;
         for number in &numbers {
@@ -103,7 +115,7 @@ async fn delete(kv: &Arc<Kv2>, call: &Call, p: Versions) -> Result<Reply<Value>,
 }
 
 async fn undelete(kv: &Arc<Kv2>, call: &Call, p: Versions) -> Result<Reply<Value>, Error> {
-    let numbers = p.numbers()?;
+    let numbers = p.numbers("No version number provided")?;
     kv.change_versions(&p.path, call.now, |metadata| {
         let mut changed = false;
         for number in &numbers {
@@ -117,7 +129,7 @@ async fn undelete(kv: &Arc<Kv2>, call: &Call, p: Versions) -> Result<Reply<Value
 }
 
 async fn destroy(kv: &Arc<Kv2>, call: &Call, p: Versions) -> Result<Reply<Value>, Error> {
-    let numbers = p.numbers()?;
+    let numbers = p.numbers("no version number provided")?;
     let change = |metadata: &mut Metadata| {
         let mut changed = false;
         for number in &numbers {

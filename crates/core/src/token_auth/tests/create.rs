@@ -179,7 +179,10 @@ async fn input_that_cannot_be_is_refused_by_name_and_never_repeated() {
         (json!({ "explicit_max_ttl": "-1h" }), "explicit_max_ttl must be positive"),
         (json!({ "period": "-1" }), "period must be positive"),
         (json!({ "ttl": "canary" }), "`ttl`: time: invalid duration"),
-        (json!({ "lease": [] }), "`lease`: could not parse duration from input"),
+        (
+            json!({ "lease": [] }),
+            "Field validation failed: error converting input for field \"lease\": '' expected type 'string', got unconvertible type '[]interface {}'",
+        ),
         (json!({ "ttl": "9999999999999h" }), "`ttl` is too long"),
         (json!({ "id": "s.canary" }), "custom token ID cannot have the 's.' prefix"),
         (json!({ "id": "can.ary" }), "custom token ID cannot have a '.' in the value"),
