@@ -112,6 +112,8 @@ fn nothing(
         Outcome::Accepted => json(code, envelope),
         _ if says_something => json(code, envelope),
         Outcome::Done => frame(StatusCode::NO_CONTENT, Bytes::new()),
+        // There is nothing to patch: the reference says no more than that.
+        Outcome::Absent if operation == Operation::Patch => frame(code, Bytes::new()),
         Outcome::Absent => errors(code, &[]),
         Outcome::Status(_) if code.is_client_error() || code.is_server_error() => errors(code, &[]),
         Outcome::Status(_) => frame(code, Bytes::new()),

@@ -80,6 +80,9 @@ impl Head {
         if headers::namespace(&parts.headers).is_some() && headers::is_root_only(&path) {
             return Err(Refusal::invalid("operation unavailable in namespaces"));
         }
+        if is_foreign(&path, parts.method.as_str()) {
+            return Err(Refusal::plain(StatusCode::METHOD_NOT_ALLOWED));
+        }
         let verb = verb(parts, query)?;
         if path == "sys" && verb != Verb::Help {
             return Err(moved("/v1/sys/".to_owned(), query));
@@ -135,6 +138,17 @@ impl Head {
             now: arrival.now,
             deadline: arrival.deadline,
         })
+    }
+}
+
+/// The life of the seal is served outside the kernel's table, and knows only its own methods.
+fn is_foreign(path: &str, method: &str) -> bool {
+    match path {
+        "sys/seal" => !matches!(method, "PUT" | "POST" | "HELP"),
+        "sys/init" | "sys/seal-status" | "sys/unseal" | "sys/health" | "sys/leader" => {
+            matches!(method, "LIST" | "PATCH" | "OPTIONS" | "SCAN")
+        }
+        _ => false,
     }
 }
 

@@ -90,6 +90,7 @@ impl Engine for OAuthApp {
             .and(endpoints::auth_code_url::endpoints())
             .and(endpoints::config::endpoints())
             .and(endpoints::servers::endpoints())
+            .loaded()
     }
 
     async fn open(mount: MountContext) -> Result<Self, Error> {

@@ -22,6 +22,28 @@ fn ask(method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Resu
     translate(&parts, body.as_bytes(), arrival(), &Limits::default())
 }
 
+#[test]
+fn the_life_of_the_seal_knows_only_its_own_methods() {
+    for (method, target) in [
+        ("GET", "/v1/sys/seal"),
+        ("DELETE", "/v1/sys/seal"),
+        ("LIST", "/v1/sys/init"),
+        ("PATCH", "/v1/sys/seal-status"),
+        ("OPTIONS", "/v1/sys/leader"),
+        ("LIST", "/v1/sys/unseal"),
+        ("PATCH", "/v1/sys/health"),
+    ] {
+        let refusal = ask(method, target, &[], "").unwrap_err();
+        assert_eq!(
+            refusal.render(&http::Method::GET).status(),
+            StatusCode::METHOD_NOT_ALLOWED,
+            "{method} {target}"
+        );
+    }
+    assert!(ask("PUT", "/v1/sys/seal", &[], "").is_ok());
+    assert!(ask("GET", "/v1/sys/seal-status", &[], "").is_ok());
+}
+
 const FORM: &[(&str, &str)] = &[("content-type", "application/x-www-form-urlencoded")];
 const MERGE: &[(&str, &str)] = &[("content-type", "application/merge-patch+json")];
 
