@@ -195,7 +195,9 @@ proptest! {
         if let Ok(ours) = read(body.as_bytes())
             && let Ok(theirs) = serde_json::from_str::<Value>(&body)
         {
-            prop_assert_eq!(ours, theirs);
+            // Ours keeps the text of a number; serde writes its exponent anew, so ours takes the same road once more.
+            let again: Value = serde_json::from_str(&ours.to_string()).unwrap();
+            prop_assert_eq!(again, theirs);
         }
     }
 }
