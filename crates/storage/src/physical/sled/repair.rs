@@ -73,7 +73,10 @@ fn replayed(home: &Home, manifest: &Manifest, index: Index) -> Result<Ready, Sto
         Ok(())
     })?;
     let failed = match failed {
-        None if scan.end.frame > mark.frame => replay.finish(scan.end.seq, scan.end.frame).err(),
+        // A cut may have come between two batches of one frame, so the frame alone says nothing.
+        None if (scan.end.seq, scan.end.frame) != (mark.seq, mark.frame) => {
+            replay.finish(scan.end.seq, scan.end.frame).err()
+        }
         failed => failed,
     };
     match failed {

@@ -163,3 +163,48 @@ async fn commits_during_an_export_are_in_it() {
     let rebuilt = bench.open();
     holds(&rebuilt, &model, "rebuilt").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cut_between_two_batches_of_one_frame_loses_none_of_them() {
+    use crate::log::frame::{Change, Content};
+    use crate::log::{Bounds, Log, Scan, manifest::Manifest, segment};
+    let change = |number: u64, seq: u64| {
+        let value = Some(Content { stamp: seq, bytes: vec![u8::try_from(seq).unwrap(); 100] });
+        vec![Change { key: key(number).as_bytes().to_vec(), value }]
+    };
+    for applied in 0..=4_usize {
+        let bench = Bench::new();
+        let store = bench.open();
+        lead(&store).await;
+        store.close().await.unwrap();
+        drop(store);
+        let home = super::super::open::Home {
+            directory: bench.store().to_owned(),
+            disk: Arc::new(bench.disk.clone()),
+            cache_bytes: 1 << 20,
+        };
+        let manifest = Manifest::read(bench.store()).unwrap().unwrap();
+        let segments = segment::list(&home.wal()).unwrap();
+        let bounds = Bounds { base: manifest.base, known: 0 };
+        let scan = Scan::run(&segments, &manifest.store, &bounds, |_| Ok(())).unwrap();
+        let mut log = Log::open(Arc::clone(&home.disk), &home.wal(), manifest.store, scan);
+        // One frame of four commits, of which sled had `applied` when the power was cut; key 1 is written twice.
+        let frame = log.append(vec![change(1, 1), change(2, 2), change(1, 3), change(3, 4)], 1).unwrap();
+        let index = super::super::open::index(&home.sled(), 1 << 20, manifest.store, false).unwrap();
+        for (seq, batch) in (frame.first..).zip(&frame.batches).take(applied) {
+            index.apply(batch, seq, frame.number).unwrap();
+        }
+        index.flush().unwrap();
+        drop(index);
+        let store = bench.open();
+        let what = format!("{applied} of 4 applied");
+        assert!(store.facts().rebuilt.is_none(), "{what}");
+        assert_eq!(store.applied(), Seq(4), "{what}");
+        let expected: Model = [(1, 3), (2, 2), (3, 4)]
+            .map(|(number, seq): (u64, u64)| {
+                (key(number), (vec![u8::try_from(seq).unwrap(); 100], Stamp(seq)))
+            })
+            .into();
+        holds(&store, &expected, &what).await;
+    }
+}
