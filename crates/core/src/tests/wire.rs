@@ -87,8 +87,8 @@ async fn a_policy_is_guarded_by_the_version_that_its_writer_expects() {
     ] {
         assert_eq!(refused(&vault, path, with(json!({ "cas": cas }))).await, why);
     }
-    let patch = vault.ask(Operation::Patch, path, json!({ "cas_required": false })).as_root().send().await;
-    assert_eq!(patch.data(), Value::Null);
+    let changed = vault.ask(Operation::Patch, path, json!({ "cas_required": false })).as_root().send().await;
+    assert_eq!(changed.data(), Value::Null);
     let shown = vault.read(path).as_root().send().await.data();
     assert_eq!(
         (&shown["name"], &shown["version"], &shown["policy"]),
