@@ -200,7 +200,7 @@ impl Oidc {
         Ok(Issued { tokens: token_set(answer, extra), learned: None, warning })
     }
 
-    /// The verified ID token and its claims, or a warning that there is none for now.
+    /// The verified ID token and its claims, or a warning when the keys to verify it are out of reach.
     async fn identity(
         &self,
         issuer: &Issuer,
