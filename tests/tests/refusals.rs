@@ -170,3 +170,31 @@ fn a_wrong_share_opens_nothing_and_says_so() {
     has_everything(&server, &keys);
     server.stop();
 }
+
+#[test]
+fn a_vault_that_cannot_unseal_itself_ends_with_the_reason() {
+    let folder = TempDir::new().unwrap();
+    let key = folder.path().join("seal.key");
+    let seal = format!("seal \"file\" {{\n  path = \"{}\"\n}}\n", key.display());
+    let mut server = Server::start_with(folder.path(), &seal);
+    let root = server.initialize_unattended();
+    server.kill();
+    let right = std::fs::read(&key).unwrap();
+    let config = folder.path().join("vestal.hcl");
+    for (harm, expected) in [
+        (Some("00".repeat(32)), "does not open this vault"),
+        (Some("half a key".to_owned()), "64 hex digits"),
+        (None, "cannot open the seal key file"),
+    ] {
+        match harm {
+            Some(text) => std::fs::write(&key, text).unwrap(),
+            None => std::fs::remove_file(&key).unwrap(),
+        }
+        let reason = refusal(&config);
+        assert!(reason.contains(expected), "{reason}");
+    }
+    std::fs::write(&key, right).unwrap();
+    server.restart();
+    assert_eq!(server.call(&root, "GET", "auth/token/lookup-self", None).0, 200, "nothing was harmed");
+    server.stop();
+}

@@ -167,7 +167,16 @@ fn noise(length: usize) -> Vec<u8> {
 mod tests {
     use std::io::Write as _;
 
+    use tempfile::TempDir;
+
     use super::*;
+
+    /// A folder of its own for each test, so that two runs in one checkout do not meet; on the disk, for memory cannot be
+    /// cut.
+    fn folder(workspace: &Workspace) -> TempDir {
+        std::fs::create_dir_all(workspace.target()).unwrap();
+        tempfile::Builder::new().prefix("cut-").tempdir_in(workspace.target()).unwrap()
+    }
 
     /// The loop would prove nothing if the copy held what the store never made durable.
     #[test]
@@ -176,8 +185,8 @@ mod tests {
             println!("not root, or no loop devices: no power can be cut here");
             return;
         }
-        let folder = Workspace::find().unwrap().target().join("cut-test-rig");
-        let mut stage = Stage::cut(&folder).unwrap();
+        let folder = folder(&Workspace::find().unwrap());
+        let mut stage = Stage::cut(folder.path()).unwrap();
         let inner = stage.store().parent().unwrap().to_owned();
         let mut synced = std::fs::File::create(inner.join("synced")).unwrap();
         synced.write_all(b"synced").unwrap();
@@ -195,10 +204,10 @@ mod tests {
     fn two_cuts_of_each_kind_lose_nothing() {
         let workspace = Workspace::find().unwrap();
         let program = build(&workspace).unwrap();
-        let folder = workspace.target().join("cut-test");
+        let folder = folder(&workspace);
         for kind in ["small", "mixed"] {
             let flags = Flags { rounds: 2, values: kind.to_owned(), seed: 7, kill: !Stage::can_cut() };
-            let stage = if flags.kill { Stage::plain(&folder) } else { Stage::cut(&folder) }.unwrap();
+            let stage = if flags.kill { Stage::plain(folder.path()) } else { Stage::cut(folder.path()) }.unwrap();
             let tally = rounds(&program, stage, kind, &flags).unwrap();
             assert_eq!((tally.rounds, tally.lost), (2, 0), "{kind}");
             assert!(tally.acknowledged > 100, "{kind}: the writer was not under load");

@@ -100,15 +100,15 @@ pub(crate) async fn run(args: ServerArgs) -> anyhow::Result<()> {
         harden::lock_memory();
     }
     let Served { vault, server, addresses } = prepare(&config).await?;
+    // Whoever has the server unseal itself has nobody at hand who would notice a sealed one.
+    if let Err(error) = vault.unseal_itself().await {
+        vault.shutdown().await?;
+        return Err(error.into());
+    }
     let pid_file = config.pid_file.as_ref().map(|path| signals::PidFile::write(path)).transpose()?;
     banner(&config, &addresses);
-    match &dev {
-        Some(dev) => dev::set_up(&vault, dev, &addresses).await?,
-        None => {
-            if let Err(error) = vault.unseal_itself().await {
-                tracing::error!(%error, "the vault stays sealed");
-            }
-        }
+    if let Some(dev) = &dev {
+        dev::set_up(&vault, dev, &addresses).await?;
     }
     say!("==> Vestal server started. Its log follows.\n");
     let reload = signals::reload_on_hangup(hangups, &vault, server.certificates());
