@@ -207,7 +207,8 @@ mod tests {
         let folder = folder(&workspace);
         for kind in ["small", "mixed"] {
             let flags = Flags { rounds: 2, values: kind.to_owned(), seed: 7, kill: !Stage::can_cut() };
-            let stage = if flags.kill { Stage::plain(folder.path()) } else { Stage::cut(folder.path()) }.unwrap();
+            let stage =
+                if flags.kill { Stage::plain(folder.path()) } else { Stage::cut(folder.path()) }.unwrap();
             let tally = rounds(&program, stage, kind, &flags).unwrap();
             assert_eq!((tally.rounds, tally.lost), (2, 0), "{kind}");
             assert!(tally.acknowledged > 100, "{kind}: the writer was not under load");

@@ -10,7 +10,7 @@ use vestal_logical::Timestamp;
 use vestal_storage::Record;
 
 use super::record::{Terms, Tokens};
-use crate::providers::Issued;
+use crate::providers::{ProviderError, TokenSet};
 use crate::server::Server;
 
 /// One refresh that was begun.
@@ -53,7 +53,8 @@ pub(crate) struct Candidate {
     pub(crate) base: Option<u64>,
 }
 
-/// Tokens that were issued for a credential that had gone meanwhile, kept until they can be revoked.
+/// Tokens that nobody can use: issued for a credential that had gone meanwhile, or withheld from a new one. They are kept
+/// until they can be revoked.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Orphan {
     pub(crate) server: String,
@@ -67,14 +68,34 @@ impl Record for Orphan {
 }
 
 impl Orphan {
-    pub(crate) fn of(server: &Server, issued: &Issued, at: Timestamp) -> Self {
-        let new = &issued.tokens;
+    pub(crate) fn of(server: &Server, new: &TokenSet, at: Timestamp) -> Self {
         let tokens = Tokens {
             access_token: new.access_token.clone(),
             token_type: new.token_type.clone(),
             refresh_token: new.refresh_token.clone(),
             extra: None,
         };
+        Self::made(server, tokens, at)
+    }
+
+    /// What is left of a refresh whose tokens may not be used.
+    pub(crate) fn withheld(server: &Server, failure: &ProviderError, at: Timestamp) -> Option<Self> {
+        let ProviderError::Withheld { successor: Some(successor), .. } = failure else { return None };
+        Some(Self::successor(server, successor, at))
+    }
+
+    /// A refresh token alone.
+    pub(crate) fn successor(server: &Server, refresh_token: &SecretString, at: Timestamp) -> Self {
+        let tokens = Tokens {
+            access_token: SecretString::default(),
+            token_type: String::new(),
+            refresh_token: Some(refresh_token.clone()),
+            extra: None,
+        };
+        Self::made(server, tokens, at)
+    }
+
+    fn made(server: &Server, tokens: Tokens, at: Timestamp) -> Self {
         Self { server: server.name.clone(), origin: server.provider.origin().to_owned(), tokens, at }
     }
 }

@@ -75,7 +75,7 @@ pub(crate) struct Accepted {
 pub(crate) struct Credential {
     /// Another one at each connect.
     pub(crate) generation: u64,
-    /// Counts the token sets of this generation, from 1.
+    /// Counts the token sets of this generation, from 1, the withheld ones among them.
     pub(crate) version: u64,
     /// The number of the last attempt to refresh whose outcome is in here.
     pub(crate) attempt: u64,
@@ -191,6 +191,16 @@ impl Credential {
         self.trouble = Trouble::default();
         self.note.clone_from(&issued.warning);
         self.state = if self.renewable() { State::Live } else { State::Idle };
+    }
+
+    /// Keeps of a token set that may not be used the refresh token alone, for the one before may be spent.
+    pub(crate) fn withhold(&mut self, successor: Option<&SecretString>, text: &str, now: Timestamp) {
+        if let Some(token) = successor.filter(|token| !token.is_empty()) {
+            self.tokens.refresh_token = Some(token.clone());
+        }
+        self.version += 1;
+        self.user_trouble(text, now);
+        self.trouble.attempts = self.trouble.attempts.saturating_add(1);
     }
 
     /// Whether there is a reason and a means to refresh it.

@@ -20,7 +20,7 @@ pub(crate) fn url(
     ask: &Authorize,
     params: &BTreeMap<String, String>,
 ) -> Result<String, ProviderError> {
-    let refuse = |text: String| ProviderError::Unacceptable { text, spent: false };
+    let refuse = ProviderError::Unacceptable;
     let endpoint = endpoint.ok_or_else(|| refuse("authorization code URL not available".to_owned()))?;
     if let Some(name) = STANDARD.iter().find(|name| ask.params.contains_key(**name)) {
         return Err(refuse(format!("auth_url_params must not contain the standard parameter \"{name}\"")));

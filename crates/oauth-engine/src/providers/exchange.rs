@@ -51,8 +51,7 @@ impl TokenEndpoint<'_> {
         for secret in secrets {
             let secret = Some(secret).filter(|secret| !secret.is_empty());
             if secret.is_none() && matches!(ask, Ask::Code { .. }) {
-                let text = NO_SECRET.to_owned();
-                failures.push(Failure::from(ProviderError::Unacceptable { text, spent: false }));
+                failures.push(Failure::from(ProviderError::Unacceptable(NO_SECRET.to_owned())));
                 continue;
             }
             match self.attempt(secret, ask, allow).await {
@@ -121,7 +120,7 @@ fn verdict(failures: Vec<Failure>, secrets: usize, prefix: &str) -> ProviderErro
         let text = failure.error.to_string().replace('\n', "\n\t\t\t");
         lines + "\n\t\t* " + prefix + ": " + &text
     });
-    let sent = |failure: &Failure| !matches!(&failure.error, ProviderError::Unacceptable { .. });
+    let sent = |failure: &Failure| !matches!(&failure.error, ProviderError::Unacceptable(_));
     let decisive = failures
         .iter()
         .rev()
@@ -136,7 +135,7 @@ fn verdict(failures: Vec<Failure>, secrets: usize, prefix: &str) -> ProviderErro
             listed: true,
         },
         Some(error) => error,
-        None => ProviderError::Unacceptable { text: NO_SECRET.to_owned(), spent: false },
+        None => ProviderError::Unacceptable(NO_SECRET.to_owned()),
     }
 }
 

@@ -165,10 +165,14 @@ pub(crate) enum ProviderError {
     /// that what was presented is spent though the answer could not be used.
     #[error("{text}")]
     Refused { text: String, spent: bool },
-    /// The request cannot be made or its result not be accepted for a reason of the user's: an ID token that does not
-    /// verify, a missing client secret. 400 with the grant's prefix. `spent` as above.
+    /// The request cannot be made, or what a code bought not be accepted, for a reason of the user's: a missing client
+    /// secret, an ID token that does not verify. 400 with the grant's prefix.
+    #[error("{0}")]
+    Unacceptable(String),
+    /// A refresh brought tokens that may not be used, for their ID token does not verify: shown as the one above. The
+    /// refresh token that came with them may be the only one that is still good.
     #[error("{text}")]
-    Unacceptable { text: String, spent: bool },
+    Withheld { text: String, successor: Option<SecretString> },
     /// The server record or the provider cannot be used: 400 as a server error.
     #[error("{0}")]
     Misconfigured(String),

@@ -208,7 +208,12 @@ impl Oidc {
         grant: &Grant,
         now: Timestamp,
     ) -> Result<(Option<(SecretString, Map<String, Value>)>, Option<String>), ProviderError> {
-        let unacceptable = |text: String| ProviderError::Unacceptable { text, spent: true };
+        let unacceptable = |text: String| match grant {
+            Grant::Code { .. } => ProviderError::Unacceptable(text),
+            Grant::Refresh { .. } => {
+                ProviderError::Withheld { text, successor: answer.refresh_token.clone() }
+            }
+        };
         let Some(token) = &answer.id_token else {
             return match grant {
                 Grant::Code { .. } => Err(unacceptable("oidc: missing ID token in response".to_owned())),

@@ -12,7 +12,7 @@ use super::connect::ConnectFailure;
 use super::flights::Landing;
 use super::refresher::Refresher;
 use super::settle::hopeless;
-use crate::credential::intent::Intent;
+use crate::credential::intent::{Intent, Orphan};
 use crate::credential::store::Found;
 use crate::providers::ProviderError;
 use crate::server::{Server, ServerProblem};
@@ -30,6 +30,7 @@ impl Refresher {
 
     async fn redeem(&self, found: Found, landing: Landing<Result<(), ConnectFailure>>) {
         let Found { id, mut intent } = found;
+        let mut left = None;
         for tries in 1..=TRIES {
             let server = match self.candidate_server(&id, &intent).await {
                 Ok(Some(server)) if intent.presentations < 2 => server,
@@ -54,14 +55,17 @@ impl Refresher {
                     intent.value.presentations -= 1;
                     self.clock.sleep_until(self.clock.now().plus(SERVER.after(tries, &id))).await;
                 }
-                Err(_) => break,
+                Err(failure) => {
+                    left = Orphan::withheld(&server, &failure, self.clock.now());
+                    break;
+                }
             }
         }
         tracing::warn!(
             credential = id,
             "a refresh token that was handed in before the last stop was not accepted"
         );
-        self.withdraw(&id, &intent).await;
+        self.withdraw(&id, &intent, left).await;
     }
 
     /// The server of a candidate, if both are still what they were.

@@ -85,9 +85,9 @@ impl ConnectFailure {
     fn of(failure: ProviderError, prefix: &str, server: &Server) -> Self {
         let text = failure.to_string();
         match failure {
-            ProviderError::Rejected { .. } | ProviderError::Unacceptable { .. } => {
-                Self::User(shown(prefix, &text))
-            }
+            ProviderError::Rejected { .. }
+            | ProviderError::Unacceptable(_)
+            | ProviderError::Withheld { .. } => Self::User(shown(prefix, &text)),
             ProviderError::Misconfigured(text) => Self::Server { name: server.name.clone(), text },
             ProviderError::NotSent(_)
             | ProviderError::NoAnswer(_)
@@ -188,8 +188,9 @@ impl Refresher {
                 self.establish(&ask.id, made, landing).await;
             }
             Err(failure) => {
+                let left = Orphan::withheld(&ask.server, &failure, self.clock.now());
                 landing.tell(Err(ConnectFailure::of(failure, "refresh failed", &ask.server)));
-                self.withdraw(&ask.id, &intent).await;
+                self.withdraw(&ask.id, &intent, left).await;
             }
         }
     }
@@ -324,7 +325,7 @@ impl Refresher {
         if let Replaces::Only(base) = made.replaces
             && base != generation
         {
-            let orphan = Orphan::of(&made.server, &made.issued, self.clock.now());
+            let orphan = Orphan::of(&made.server, &made.issued.tokens, self.clock.now());
             self.store.put_orphan(&mut changes, made.record.generation, &orphan)?;
             changes.reserved();
             return self.store.commit(changes).await.map(drop);
@@ -356,19 +357,11 @@ impl Refresher {
         matches!(self.store.intent(id, candidate.generation).await, Ok(None))
     }
 
-    /// Takes a candidate back that came to nothing.
-    pub(super) async fn withdraw(&self, id: &str, intent: &Stamped<Intent>) {
+    /// Takes a candidate back that came to nothing but, at most, to tokens that nobody may use.
+    pub(super) async fn withdraw(&self, id: &str, intent: &Stamped<Intent>, left: Option<Orphan>) {
         let mut failures = 0;
         loop {
-            let mut changes = Changes::new();
-            let ended = match self.store.drop_intent(&mut changes, id, intent.generation) {
-                Ok(()) => {
-                    changes.reserved();
-                    self.store.commit(changes).await.map(drop)
-                }
-                Err(failure) => Err(failure),
-            };
-            match ended {
+            match self.end_candidate(id, intent, left.as_ref()).await {
                 Ok(()) => return,
                 Err(failure) if hopeless(&failure) => {
                     tracing::warn!(credential = id, %failure, "a refused refresh token stays stored until the next start");
@@ -380,5 +373,20 @@ impl Refresher {
                 }
             }
         }
+    }
+
+    async fn end_candidate(
+        &self,
+        id: &str,
+        intent: &Stamped<Intent>,
+        left: Option<&Orphan>,
+    ) -> Result<(), StorageError> {
+        let mut changes = Changes::new();
+        self.store.drop_intent(&mut changes, id, intent.generation)?;
+        if let Some(left) = left {
+            self.store.put_orphan(&mut changes, intent.generation, left)?;
+        }
+        changes.reserved();
+        self.store.commit(changes).await.map(drop)
     }
 }

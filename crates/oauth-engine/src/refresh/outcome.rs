@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use vestal_crypto::SecretString;
 use vestal_logical::Timestamp;
 
 use super::backoff::CREDENTIAL;
@@ -24,8 +25,10 @@ pub(crate) enum Outcome {
     Issued(Box<Issued>, Timestamp),
     /// A failure that passes and spent nothing. The provider may have said how long.
     Unspent { text: String, wish: Option<Duration>, trip: Trip },
-    /// No answer, or none that could be used: the token may be spent. `user`: for a reason of the user's.
-    Lost { text: String, user: bool, trip: Option<Trip> },
+    /// New tokens that may not be used, for a reason of the user's. The refresh token among them is good.
+    Withheld { text: String, successor: Option<SecretString> },
+    /// No answer, or none that could be used: the token may be spent.
+    Lost { text: String, trip: Trip },
     /// The refresh token is refused for good.
     Dead(String),
     /// The client is refused: nothing about this credential, all about its server.
@@ -78,7 +81,7 @@ impl Outcome {
         let down = Trip::Down(None);
         match failure {
             ProviderError::NotSent(_) => Self::Unspent { text, wish: None, trip: down },
-            ProviderError::NoAnswer(_) => Self::Lost { text, user: false, trip: Some(down) },
+            ProviderError::NoAnswer(_) => Self::Lost { text, trip: down },
             ProviderError::Busy { retry_after, .. } => {
                 Self::Unspent { text, wish: retry_after, trip: Trip::Down(retry_after) }
             }
@@ -87,14 +90,12 @@ impl Outcome {
                 "invalid_client" | "unauthorized_client" => Self::ClientRefused(text),
                 _ => Self::RequestRefused(text),
             },
-            ProviderError::Refused { spent: true, .. } => {
-                Self::Lost { text, user: false, trip: Some(Trip::Odd) }
-            }
-            ProviderError::Unacceptable { spent: true, .. } => Self::Lost { text, user: true, trip: None },
+            ProviderError::Refused { spent: true, .. } => Self::Lost { text, trip: Trip::Odd },
+            ProviderError::Withheld { successor, .. } => Self::Withheld { text, successor },
             ProviderError::Refused { spent: false, .. } | ProviderError::Internal(_) => {
                 Self::Unspent { text, wish: None, trip: Trip::Odd }
             }
-            ProviderError::Unacceptable { spent: false, .. } => Self::RequestRefused(text),
+            ProviderError::Unacceptable(_) => Self::RequestRefused(text),
             ProviderError::Misconfigured(cause) => Self::Unusable(cause),
         }
     }
@@ -136,7 +137,15 @@ impl Outcome {
                 record.due = around.floor.or_never(at);
                 Ok(next)
             }
-            Self::Lost { text, user, .. } => lost(record, intent, around, text, *user),
+            Self::Withheld { text, successor } => {
+                record.withhold(successor.as_ref(), text, now);
+                step(Phase::Refreshing, Event::Unspent)?;
+                record.state = State::Live;
+                let wait = CREDENTIAL.after(record.trouble.attempts, around.id);
+                record.due = around.floor.or_never(now.plus(wait));
+                Ok(Next::End)
+            }
+            Self::Lost { text, .. } => lost(record, intent, around, text),
             Self::Dead(text) => {
                 let ambiguous = intent.presentations > 1;
                 let why = if ambiguous { BrokenBy::AmbiguousRotation } else { BrokenBy::Rejected };
@@ -197,18 +206,13 @@ fn lost(
     intent: &Intent,
     around: &Circumstances<'_>,
     text: &str,
-    user: bool,
 ) -> Result<Next, IllegalStep> {
     let now = around.now;
-    if user {
-        record.user_trouble(text, now);
-    } else {
-        record.transient_trouble(text, now);
-    }
+    record.transient_trouble(text, now);
     if around.rotation == Rotation::Reusable {
         step(Phase::Refreshing, Event::Unspent)?;
         record.state = State::Live;
-        let wait = CREDENTIAL.after(record.trouble.attempts.max(1), around.id);
+        let wait = CREDENTIAL.after(record.trouble.attempts, around.id);
         record.due = around.floor.or_never(now.plus(wait));
         return Ok(Next::End);
     }

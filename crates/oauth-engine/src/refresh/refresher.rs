@@ -120,9 +120,11 @@ impl Refresher {
     fn judge(&self, server: &Server, outcome: &Outcome) {
         let now = self.clock.now();
         let trip = match outcome {
-            Outcome::Unspent { trip, .. } => Some(*trip),
-            Outcome::Lost { trip, .. } => *trip,
-            Outcome::Issued(..) | Outcome::Dead(_) | Outcome::RequestRefused(_) => {
+            Outcome::Unspent { trip, .. } | Outcome::Lost { trip, .. } => Some(*trip),
+            Outcome::Issued(..)
+            | Outcome::Withheld { .. }
+            | Outcome::Dead(_)
+            | Outcome::RequestRefused(_) => {
                 self.circuits.healthy(&server.id);
                 None
             }

@@ -114,7 +114,8 @@ impl Refresher {
                 continue;
             }
             if hopeless(&failure) {
-                let lost = matches!(outcome, Outcome::Issued(..));
+                let lost =
+                    matches!(outcome, Outcome::Issued(..) | Outcome::Withheld { successor: Some(_), .. });
                 tracing::error!(credential = id, lost, %failure, "the outcome of a refresh can not be stored");
                 break None;
             }
@@ -215,8 +216,13 @@ impl Refresher {
     ) -> Result<End, StorageError> {
         let mut changes = Changes::new();
         self.store.drop_intent(&mut changes, id, intent.generation)?;
-        if let Outcome::Issued(issued, _) = outcome {
-            let orphan = Orphan::of(server, issued, self.clock.now());
+        let now = self.clock.now();
+        let orphan = match outcome {
+            Outcome::Issued(issued, _) => Some(Orphan::of(server, &issued.tokens, now)),
+            Outcome::Withheld { successor: Some(token), .. } => Some(Orphan::successor(server, token, now)),
+            _ => None,
+        };
+        if let Some(orphan) = orphan {
             self.store.put_orphan(&mut changes, intent.nonce, &orphan)?;
             tracing::warn!(
                 credential = id,
@@ -244,10 +250,8 @@ fn effect(outcome: &Outcome) -> Effect {
     match outcome {
         Outcome::Issued(..) => Effect::Issued,
         Outcome::Unusable(_) => Effect::NoServer,
-        Outcome::ClientRefused(_) | Outcome::Unspent { .. } | Outcome::Lost { trip: Some(_), .. } => {
-            Effect::Failed
-        }
-        Outcome::Dead(_) | Outcome::RequestRefused(_) | Outcome::Lost { trip: None, .. } => Effect::Judged,
+        Outcome::ClientRefused(_) | Outcome::Unspent { .. } | Outcome::Lost { .. } => Effect::Failed,
+        Outcome::Dead(_) | Outcome::RequestRefused(_) | Outcome::Withheld { .. } => Effect::Judged,
     }
 }
 
@@ -281,6 +285,10 @@ fn tell(id: &str, record: &Credential, outcome: &Outcome) {
         (_, State::Parked(_)) => {
             tracing::warn!(credential = id, "the credential waits for its server's settings");
         }
+        (Outcome::Withheld { .. }, _) => tracing::warn!(
+            credential = id,
+            "a refresh brought an ID token that does not verify; its refresh token is kept, the rest is not"
+        ),
         (_, State::Live | State::Idle) => {
             tracing::info!(credential = id, attempts = record.trouble.attempts, "a refresh failed");
         }

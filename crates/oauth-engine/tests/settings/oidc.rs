@@ -109,6 +109,24 @@ async fn rows_061_and_063_a_refresh_with_and_without_an_id_token() {
     assert_eq!(third["extra_data"], second["extra_data"]);
 }
 
+/// The provider has rotated by then: the refresh token that came with the bad ID token is the only one left.
+#[tokio::test]
+async fn a_rotated_refresh_token_outlives_an_id_token_that_does_not_verify() {
+    let (demo, mount) = demo("id_token", Options::default()).await;
+    let code = agree(&demo, &mount, json!({})).await;
+    mount.write("creds/a", connect(&code, json!({}))).await.done();
+    let first = mount.read("creds/a").await.data();
+    demo.control().inject(Rule::next(2, Endpoint::Token, Fault::set("id_token", json!("e30.e30.e30"))));
+    mount.clock.advance(Duration::from_secs(3595)).await;
+    for _ in 0..2 {
+        let text = mount.read("creds/a").await.refused(400);
+        assert!(text.starts_with("refresh failed: oidc: "), "{text}");
+    }
+    let healed = mount.read("creds/a").await.data();
+    assert_ne!(healed["access_token"], first["access_token"]);
+    assert_ne!(healed["extra_data"]["id_token"], first["extra_data"]["id_token"]);
+}
+
 #[tokio::test]
 async fn w33_reading_a_server_and_a_restart_do_not_ask_the_issuer() {
     let (demo, mount) = demo("", Options::default()).await;

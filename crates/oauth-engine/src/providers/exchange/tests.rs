@@ -165,7 +165,7 @@ async fn what_is_said_of_the_last_secret_counts_unless_it_blames_the_client_too(
 
 #[tokio::test]
 async fn without_a_secret_a_code_is_not_sent_and_a_refresh_is_a_public_client_s() {
-    let missing = ProviderError::Unacceptable { text: NO_SECRET.to_owned(), spent: false };
+    let missing = ProviderError::Unacceptable(NO_SECRET.to_owned());
     for secrets in [&[][..], &[""]] {
         let found = run(secrets, None, vec![token("a")]).await;
         assert_eq!((found.result, found.tries), (Err(missing.clone()), Vec::<String>::new()));

@@ -67,7 +67,7 @@ fn extra(issued: &Issued) -> Value {
 
 fn unacceptable(result: &Result<Issued, ProviderError>) -> &str {
     match result {
-        Err(ProviderError::Unacceptable { text, spent: true }) => text,
+        Err(ProviderError::Unacceptable(text)) => text,
         other => panic!("{other:?}"),
     }
 }
