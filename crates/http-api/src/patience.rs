@@ -69,6 +69,27 @@ pub(crate) struct Patience {
     pub(crate) write: Duration,
 }
 
+/// An instant that is waited for. Once it has come it stays come: who has hung up asks again while it is tidying up, and
+/// a future that has ended must not be polled again.
+enum Alarm {
+    Set(BoxFuture<'static, ()>),
+    Rung,
+}
+
+impl Alarm {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Self::Set(wait) = self {
+            ready!(wait.as_mut().poll(cx));
+            *self = Self::Rung;
+        }
+        Poll::Ready(())
+    }
+
+    fn has_rung(&self) -> bool {
+        matches!(self, Self::Rung)
+    }
+}
+
 /// A stream whose peer must not dawdle.
 pub(crate) struct Watched<S> {
     stream: S,
@@ -77,9 +98,9 @@ pub(crate) struct Watched<S> {
     patience: Patience,
     seen: u64,
     receiving: bool,
-    reading: Option<BoxFuture<'static, ()>>,
-    writing: Option<BoxFuture<'static, ()>>,
-    closing: Option<BoxFuture<'static, ()>>,
+    reading: Option<Alarm>,
+    writing: Option<Alarm>,
+    closing: Option<Alarm>,
 }
 
 impl<S> Watched<S> {
@@ -99,8 +120,8 @@ impl<S> Watched<S> {
         watched
     }
 
-    fn alarm(&self, span: Duration) -> BoxFuture<'static, ()> {
-        self.clock.sleep_until(self.clock.now().plus(span))
+    fn alarm(&self, span: Duration) -> Alarm {
+        Alarm::Set(self.clock.sleep_until(self.clock.now().plus(span)))
     }
 
     /// Forgets the alarm of a head that has arrived.
@@ -124,7 +145,7 @@ impl<S> Watched<S> {
     }
 
     fn is_out_of_patience(&mut self, cx: &mut Context<'_>) -> bool {
-        self.reading.as_mut().is_some_and(|alarm| alarm.as_mut().poll(cx).is_ready())
+        self.reading.as_mut().is_some_and(|alarm| alarm.poll(cx).is_ready())
     }
 
     fn wait_to_write<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -135,7 +156,7 @@ impl<S> Watched<S> {
         if self.writing.is_none() {
             self.writing = Some(self.alarm(self.patience.write));
         }
-        match self.writing.as_mut().map(|alarm| alarm.as_mut().poll(cx)) {
+        match self.writing.as_mut().map(|alarm| alarm.poll(cx)) {
             Some(Poll::Ready(())) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             _ => Poll::Pending,
         }
@@ -190,8 +211,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let poll = Pin::new(&mut this.stream).poll_flush(cx);
-        // Whether time is up already, the next read will tell.
-        this.rest(cx);
+        let was_up = this.reading.as_ref().is_some_and(Alarm::has_rung);
+        if this.rest(cx) && !was_up {
+            // The next read tells that time is up, and nothing but the alarm would have asked for one.
+            cx.waker().wake_by_ref();
+        }
         this.wait_to_write(cx, poll)
     }
 
@@ -208,7 +232,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         }
         let mut scratch = [0; 8192];
         loop {
-            if this.closing.as_mut().is_none_or(|alarm| alarm.as_mut().poll(cx).is_ready()) {
+            if this.closing.as_mut().is_none_or(|alarm| alarm.poll(cx).is_ready()) {
                 return Poll::Ready(Ok(()));
             }
             let mut buf = ReadBuf::new(&mut scratch);
@@ -301,6 +325,39 @@ mod tests {
         assert!(!reader.is_finished());
         clock.advance(Duration::from_secs(1)).await;
         assert_eq!(reader.await.unwrap(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn a_connection_whose_time_is_up_can_still_be_tidied_up() {
+        let (_client, server) = duplex(4);
+        let clock = Arc::new(SimClock::default());
+        let activity = Arc::new(Activity::default());
+        drop(activity.begin(false));
+        activity.linger();
+        let mut watched = Watched::new(server, activity, clock.clone(), PATIENCE);
+        let ending = tokio::spawn(async move {
+            // The alarm rings in a flush, as it does under a protocol that has nothing to read.
+            std::future::poll_fn(|cx| {
+                assert!(Pin::new(&mut watched).poll_flush(cx).is_ready());
+                if watched.reading.as_ref().is_some_and(Alarm::has_rung) { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+            for _ in 0..2 {
+                watched.flush().await.unwrap();
+                assert_eq!(watched.read_u8().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+            }
+            for _ in 0..2 {
+                assert_eq!(watched.write_all(b"too long").await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+            }
+            for _ in 0..2 {
+                watched.shutdown().await.unwrap();
+            }
+        });
+        for _ in 0..400 {
+            clock.advance(Duration::from_secs(1)).await;
+        }
+        assert!(ending.is_finished());
+        ending.await.unwrap();
     }
 
     #[tokio::test]
