@@ -31,6 +31,6 @@ pub use kernel::Kernel;
 pub use limits::{JsonLimits, Limits};
 pub use listener::ListenerOptions;
 pub use refusal::Refusal;
-pub use server::{Certificates, ServeError, Server};
+pub use server::{Bound, Certificates, ServeError, Server};
 pub use tls::{MinTls, TlsError, TlsFiles};
 pub use translate::{Arrival, translate};

@@ -339,7 +339,11 @@ mod tests {
             // The alarm rings in a flush, as it does under a protocol that has nothing to read.
             std::future::poll_fn(|cx| {
                 assert!(Pin::new(&mut watched).poll_flush(cx).is_ready());
-                if watched.reading.as_ref().is_some_and(Alarm::has_rung) { Poll::Ready(()) } else { Poll::Pending }
+                if watched.reading.as_ref().is_some_and(Alarm::has_rung) {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
             })
             .await;
             for _ in 0..2 {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{Either, join_all, select};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpSocket;
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
@@ -45,6 +45,48 @@ pub struct Server {
     phase: watch::Sender<Phase>,
 }
 
+/// Addresses that are taken, with their certificates; nobody can connect yet.
+pub struct Bound(Vec<(TcpSocket, ListenerOptions, Option<Arc<Pair>>)>);
+
+impl Bound {
+    /// Reads the certificates and takes every address.
+    pub fn to(listeners: Vec<ListenerOptions>) -> Result<Self, ServeError> {
+        let one = |options: ListenerOptions| {
+            let pair = options.tls.clone().map(Pair::load).transpose()?.map(Arc::new);
+            let address = options.address;
+            let socket = take(address).map_err(|reason| ServeError::Bind { address, reason })?;
+            Ok((socket, options, pair))
+        };
+        listeners.into_iter().map(one).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Lets clients connect; they are answered once the server is run.
+    pub fn listen(self, kernel: Arc<dyn Kernel>) -> Result<Server, ServeError> {
+        let (phase, watched) = watch::channel(Phase::Open);
+        let mut certificates = Vec::new();
+        let mut doors = Vec::new();
+        for (socket, ListenerOptions { address, limits, .. }, pair) in self.0 {
+            let limits = limits.usable();
+            let tls = match pair {
+                None => None,
+                Some(pair) => {
+                    let config = Arc::new(pair.server_config()?);
+                    certificates.push(pair);
+                    Some(TlsAcceptor::from(config))
+                }
+            };
+            doors.push(Door {
+                socket: socket.listen(BACKLOG).map_err(|reason| ServeError::Bind { address, reason })?,
+                tls,
+                exchange: Arc::new(Exchange::new(kernel.clone(), limits)),
+                permits: Arc::new(Semaphore::new(limits.connections)),
+                phase: watched.clone(),
+            });
+        }
+        Ok(Server { doors, certificates: Certificates(certificates), clock: kernel.clock(), phase })
+    }
+}
+
 /// The certificates of all listeners.
 #[derive(Debug, Clone, Default)]
 pub struct Certificates(Vec<Arc<Pair>>);
@@ -59,29 +101,7 @@ impl Certificates {
 impl Server {
     /// Reads the certificates and binds every address.
     pub fn bind(kernel: Arc<dyn Kernel>, listeners: Vec<ListenerOptions>) -> Result<Self, ServeError> {
-        let (phase, watched) = watch::channel(Phase::Open);
-        let mut certificates = Vec::new();
-        let mut doors = Vec::new();
-        for ListenerOptions { address, tls, limits } in listeners {
-            let limits = limits.usable();
-            let tls = match tls {
-                None => None,
-                Some(files) => {
-                    let pair = Arc::new(Pair::load(files)?);
-                    let config = Arc::new(pair.server_config()?);
-                    certificates.push(pair);
-                    Some(TlsAcceptor::from(config))
-                }
-            };
-            doors.push(Door {
-                socket: listen(address).map_err(|reason| ServeError::Bind { address, reason })?,
-                tls,
-                exchange: Arc::new(Exchange::new(kernel.clone(), limits)),
-                permits: Arc::new(Semaphore::new(limits.connections)),
-                phase: watched.clone(),
-            });
-        }
-        Ok(Self { doors, certificates: Certificates(certificates), clock: kernel.clock(), phase })
+        Bound::to(listeners)?.listen(kernel)
     }
 
     /// The addresses that are listened on, with their true ports, in the order of the options.
@@ -126,9 +146,9 @@ async fn all_back(permits: &Semaphore, all: usize) {
     let _ = permits.acquire_many(u32::try_from(all).unwrap_or(u32::MAX)).await;
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+fn take(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    socket.listen(BACKLOG)
+    Ok(socket)
 }

@@ -40,7 +40,8 @@ async fn an_idle_connection_of_either_protocol_ends_and_gives_its_place_back() {
     for idle in [Duration::ZERO, Duration::from_secs(300)] {
         let kernel = FakeKernel::scripted(clock.clone(), |request| std::future::ready(ok(&request)).boxed());
         // With one place, the second connection is accepted only after the first has ended.
-        let running = start(kernel.clone(), Limits { connections: 1, idle_patience: idle, ..Limits::default() });
+        let running =
+            start(kernel.clone(), Limits { connections: 1, idle_patience: idle, ..Limits::default() });
         for request in [HTTP_1, HTTP_2, HTTP_1, HTTP_2] {
             let mut wire = Wire::open(running.address).await;
             wire.0.write_all(request).await.unwrap();
