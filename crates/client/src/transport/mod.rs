@@ -3,11 +3,14 @@
 //! Invariants: a request is written to at most one connection, so what the caller hears is what happened: a
 //! pooled connection found dead before the first byte is replaced silently, one that dies later is
 //! [`TransportError::Broken`]. Addresses of machine metadata are refused by name, as literals and after
-//! resolving. It does not know what the calls are for, and keeps no credentials but the TLS key.
+//! resolving, also before a proxy is asked for them. It does not know what the calls are for, and keeps no credentials
+//! but the TLS key.
 
 mod failure;
 mod forbidden;
+mod named;
 mod resolver;
+mod route;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -22,12 +25,14 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::header::HOST;
+use reqwest::dns::Resolve as _;
 use reqwest::{Client, ClientBuilder, redirect, retry};
 use url::{Host, Position, Url};
 use vestal_crypto::SecretBytes;
 use vestal_logical::{HttpTransport, OutboundRequest, OutboundResponse, TransportError};
 
-use resolver::Resolver;
+use resolver::{ForbiddenAddress, Resolver};
+pub use route::Route;
 pub use tls::{ServerName, TlsOptions};
 
 /// The far bound of a call whose caller sets none.
@@ -41,11 +46,18 @@ const IDLE_LIMIT: Duration = Duration::from_secs(50);
 #[derive(Clone)]
 pub struct Transport(Arc<Clients>);
 
-/// Two pools: a connection made under the looser rule must not serve a call under the stricter one.
 struct Clients {
+    route: Route,
+    direct: Pools,
+    /// For calls that may meet a proxy; none when there is no proxy to meet.
+    proxied: Option<Pools>,
+    server_name: Option<ServerName>,
+}
+
+/// Two pools: a connection made under the looser rule must not serve a call under the stricter one.
+struct Pools {
     guarded: Client,
     anywhere: Client,
-    server_name: Option<ServerName>,
 }
 
 /// The option that cannot be used, and why.
@@ -60,24 +72,36 @@ impl fmt::Debug for Transport {
 }
 
 impl Transport {
-    /// A transport that trusts what the platform trusts.
+    /// A transport that trusts what the platform trusts, and goes where the environment's proxies are.
     pub fn new() -> Result<Self, SetupError> {
-        Self::with_tls(&TlsOptions::default())
+        Self::with(&TlsOptions::default(), &Route::Environment)
     }
 
-    /// A transport with TLS settings of its own.
-    pub fn with_tls(tls: &TlsOptions) -> Result<Self, SetupError> {
-        Self::build(tls).map_err(SetupError)
+    /// The same without any proxy.
+    pub fn direct() -> Result<Self, SetupError> {
+        Self::with(&TlsOptions::default(), &Route::Direct)
     }
 
-    fn build(tls: &TlsOptions) -> Result<Self, String> {
-        let build = |reach_link_local| {
-            let resolver = Resolver { reach_link_local, server_name: tls.server_name.clone() };
-            let builder = tls.apply(limited().dns_resolver(resolver))?;
-            builder.build().map_err(|error| format!("cannot set up TLS: {}", failure::innermost(&error)))
+    /// A transport with settings of its own.
+    pub fn with(tls: &TlsOptions, route: &Route) -> Result<Self, SetupError> {
+        Self::build(tls, route).map_err(SetupError)
+    }
+
+    fn build(tls: &TlsOptions, route: &Route) -> Result<Self, String> {
+        let pools = |route: &Route| -> Result<Pools, String> {
+            let client = |reach_link_local| {
+                let resolver = Resolver { reach_link_local, server_name: tls.server_name.clone() };
+                let builder = route.apply(tls.apply(limited().dns_resolver(resolver))?)?;
+                builder.build().map_err(|error| format!("cannot set up TLS: {}", failure::innermost(&error)))
+            };
+            Ok(Pools { guarded: client(false)?, anywhere: client(true)? })
         };
-        let server_name = tls.server_name.clone();
-        Ok(Self(Arc::new(Clients { guarded: build(false)?, anywhere: build(true)?, server_name })))
+        Ok(Self(Arc::new(Clients {
+            direct: pools(&Route::Direct)?,
+            proxied: route.may_be_proxied().then(|| pools(route)).transpose()?,
+            route: route.clone(),
+            server_name: tls.server_name.clone(),
+        })))
     }
 }
 
@@ -105,8 +129,14 @@ impl HttpTransport for Transport {
 impl Clients {
     async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, TransportError> {
         judge(&request.url, request.reach_link_local)?;
-        let host = request.url.host_str().unwrap_or_default().to_owned();
-        let client = if request.reach_link_local { &self.anywhere } else { &self.guarded };
+        let mut host = request.url.host_str().unwrap_or_default().to_owned();
+        let mut pools = &self.direct;
+        if let Some(proxied) = self.proxied.as_ref().filter(|_| !self.route.is_direct(&request.url)) {
+            self.judge_before_the_proxy(&request).await?;
+            pools = proxied;
+            host.push_str(", perhaps through a proxy");
+        }
+        let client = if request.reach_link_local { &pools.anywhere } else { &pools.guarded };
         let (url, headers) = self.renamed(&request)?;
         let mut call = client
             .request(request.method.clone(), url)
@@ -117,6 +147,25 @@ impl Clients {
         }
         let response = call.send().await.map_err(|error| failure::before_answer(&error, &host))?;
         read(response, request.max_answer, &host).await
+    }
+
+    /// A proxy resolves the name itself, and may stand where metadata can be reached. A name that only the proxy can
+    /// resolve is the proxy's to judge.
+    async fn judge_before_the_proxy(&self, request: &OutboundRequest) -> Result<(), TransportError> {
+        let Some(Host::Domain(name)) = request.url.host() else { return Ok(()) };
+        if request.reach_link_local {
+            return Ok(());
+        }
+        let resolver = Resolver { reach_link_local: false, server_name: self.server_name.clone() };
+        match name.parse().map(|asked| resolver.resolve(asked)) {
+            Ok(found) => match found.await {
+                Err(error) if error.is::<ForbiddenAddress>() => {
+                    Err(TransportError::Forbidden(format!("{name} {ForbiddenAddress}")))
+                }
+                _ => Ok(()),
+            },
+            Err(_) => Ok(()),
+        }
     }
 
     /// Under a forced server name the name stands in the address, so that TLS asks for it, and the resolver

@@ -9,7 +9,7 @@ use url::Url;
 use vestal_crypto::SecretBytes;
 use vestal_logical::{HttpTransport, OutboundRequest, OutboundResponse, TransportError};
 
-use super::{TlsOptions, Transport};
+use super::{Route, TlsOptions, Transport};
 
 fn request(url: &str) -> OutboundRequest {
     OutboundRequest {
@@ -24,7 +24,7 @@ fn request(url: &str) -> OutboundRequest {
 }
 
 fn transport() -> Transport {
-    Transport::new().unwrap()
+    Transport::direct().unwrap()
 }
 
 async fn call(request: OutboundRequest) -> Result<OutboundResponse, TransportError> {
@@ -202,6 +202,24 @@ async fn a_name_that_resolves_to_a_link_local_address_is_forbidden_by_what_it_re
     assert_eq!(reached.next().unwrap().ip().to_string(), "169.254.169.254");
 }
 
+#[tokio::test]
+async fn a_named_proxy_is_asked_but_not_for_names_that_are_forbidden() {
+    let (proxy, served) = serve(vec![vec!["HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"]]).await;
+    let aliased = TlsOptions {
+        // The only way to give a name an address without a name server of our own.
+        server_name: Some(super::ServerName { name: "innocent".into(), host: "169.254.169.254".into() }),
+        ..TlsOptions::default()
+    };
+    let transport = Transport::with(&aliased, &Route::Through(proxy.parse().unwrap())).unwrap();
+    for url in ["http://innocent/", "http://169.254.169.254/", "http://metadata.google.internal/"] {
+        let error = transport.send(request(url)).await.unwrap_err();
+        assert!(matches!(error, TransportError::Forbidden(_)), "{url}: {error:?}");
+    }
+    let answer = transport.send(request("http://nowhere.invalid/token")).await.unwrap();
+    assert_eq!(answer.body.expose(), b"hello");
+    assert_eq!(served.await.unwrap(), 1);
+}
+
 #[test]
 fn tls_options_that_cannot_be_used_are_named() {
     let cases = [
@@ -216,9 +234,13 @@ fn tls_options_that_cannot_be_used_are_named() {
             TlsOptions { ca_cert: Some("/dev/null".into()), ..TlsOptions::default() },
             "holds no PEM certificate",
         ),
+        (
+            TlsOptions { ca_bytes: Some("no PEM".into()), ..TlsOptions::default() },
+            "the text of CA certificates holds no PEM certificate",
+        ),
     ];
     for (options, expected) in cases {
-        let error = Transport::with_tls(&options).unwrap_err().to_string();
+        let error = Transport::with(&options, &Route::Direct).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
 }

@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use vestal_crypto::SecretBytes;
 use vestal_logical::{HttpTransport, OutboundRequest, TransportError};
 
-use super::{ServerName, TlsOptions, Transport};
+use super::{Route, ServerName, TlsOptions, Transport};
 use crate::error::Cause;
 
 /// An authority, a server it vouches for, and a client it vouches for, as files.
@@ -64,7 +64,7 @@ impl World {
             max_answer: 64,
             reach_link_local: false,
         };
-        Transport::with_tls(options).unwrap().send(request).await.map(|answer| answer.status)
+        Transport::with(options, &Route::Direct).unwrap().send(request).await.map(|answer| answer.status)
     }
 }
 
@@ -122,6 +122,62 @@ async fn a_server_is_trusted_for_its_authority_and_only_then() {
     assert_eq!(cause(world.call("127.0.0.1", &by_file).await), Cause::BadCertificate, "the name must match");
     let anyone = TlsOptions { skip_verify: true, ..TlsOptions::default() };
     assert_eq!(world.call("127.0.0.1", &anyone).await.unwrap(), 204);
+}
+
+/// A server whose certificate vouches for itself and says that it is an authority, as `openssl req -x509` makes them.
+async fn self_signed(name: &str, change: impl FnOnce(&mut CertificateParams)) -> World {
+    let files = tempfile::tempdir().unwrap();
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    change(&mut params);
+    let cert = params.self_signed(&key).unwrap();
+    fs::write(files.path().join("ca.pem"), cert.pem()).unwrap();
+    World { port: serve(server_config(cert.der(), cert.der(), &key, false)).await, files }
+}
+
+#[tokio::test]
+async fn a_server_that_is_its_own_authority_is_trusted_when_it_is_named_and_only_then() {
+    let world = self_signed("localhost", |_| {}).await;
+    let named = TlsOptions { ca_cert: Some(world.file("ca.pem")), ..TlsOptions::default() };
+    assert_eq!(world.call("localhost", &named).await.unwrap(), 204);
+    let text = fs::read_to_string(world.file("ca.pem")).unwrap();
+    let as_text = TlsOptions { ca_bytes: Some(text), ..TlsOptions::default() };
+    assert_eq!(world.call("localhost", &as_text).await.unwrap(), 204);
+    assert_eq!(cause(world.call("127.0.0.1", &named).await), Cause::BadCertificate, "the name must match");
+    let other = self_signed("localhost", |_| {}).await;
+    assert_eq!(cause(other.call("localhost", &named).await), Cause::BadCertificate, "another was named");
+    assert_eq!(cause(world.call("localhost", &TlsOptions::default()).await), Cause::BadCertificate);
+}
+
+#[tokio::test]
+async fn a_server_that_is_its_own_authority_is_trusted_only_while_its_certificate_lasts() {
+    for (from, to) in [(2001, 2002), (4000, 4001)] {
+        let world = self_signed("localhost", |params| {
+            params.not_before = rcgen::date_time_ymd(from, 1, 1);
+            params.not_after = rcgen::date_time_ymd(to, 1, 1);
+        });
+        let world = world.await;
+        let named = TlsOptions { ca_cert: Some(world.file("ca.pem")), ..TlsOptions::default() };
+        assert_eq!(cause(world.call("localhost", &named).await), Cause::BadCertificate, "{from}");
+    }
+}
+
+#[tokio::test]
+async fn an_authority_that_was_named_vouches_for_no_other_authority_that_serves() {
+    let world = World::new("localhost", false).await;
+    let (ca_key, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    let mut ca = CertificateParams::new(Vec::<String>::new()).unwrap();
+    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let ca_cert = ca.self_signed(&ca_key).unwrap();
+    let mut below = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    below.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let below = below.signed_by(&key, &Issuer::new(ca, ca_key)).unwrap();
+    let port = serve(server_config(ca_cert.der(), below.der(), &key, false)).await;
+    fs::write(world.file("ca.pem"), ca_cert.pem()).unwrap();
+    let world = World { port, ..world };
+    let named = TlsOptions { ca_cert: Some(world.file("ca.pem")), ..TlsOptions::default() };
+    assert_eq!(cause(world.call("localhost", &named).await), Cause::BadCertificate);
 }
 
 #[tokio::test]

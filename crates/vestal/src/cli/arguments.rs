@@ -5,6 +5,31 @@
 
 use clap::{Arg, ArgAction, Command};
 
+/// Flags of Vault's and OpenBao's command lines that are not built, and what to do instead.
+const NOT_BUILT: &[(&str, &str)] = &[
+    ("agent-address", "there is no agent; name the server with -address"),
+    ("detailed", "this command shows no details"),
+    ("dev-cluster-json", "development has one server"),
+    (
+        "dev-kv-v1",
+        "development has version 2 at secret/; mount another with `vestal secrets enable -path=PATH kv`",
+    ),
+    (
+        "dev-tls",
+        "development speaks plain HTTP; TLS needs a configuration file with tls_cert_file and tls_key_file",
+    ),
+    ("dev-tls-cert-dir", "development speaks plain HTTP"),
+    ("exit-on-core-shutdown", "the server ends when its vault cannot go on"),
+    ("field", "-format=json gives every field"),
+    ("log-file", "the log goes to standard error; redirect it"),
+    ("log-rotate-bytes", "the log goes to standard error; redirect it to what rotates it"),
+    ("log-rotate-duration", "the log goes to standard error; redirect it to what rotates it"),
+    ("log-rotate-max-files", "the log goes to standard error; redirect it to what rotates it"),
+    ("output-policy", "-output-curl-string shows the path that a policy must allow"),
+    ("recovery", "there is no recovery mode"),
+    ("unlock-key", "there are no namespaces to unlock"),
+];
+
 /// The rewritten arguments, or what is wrong with them. `arguments` starts with the program's name.
 pub(crate) fn normalise(
     arguments: impl IntoIterator<Item = String>,
@@ -41,7 +66,10 @@ fn rewrite(
         return Ok(Some("--help".to_owned()));
     }
     let Some(declared) = find(command, name) else {
-        return Err(format!("flag provided but not defined: -{name}"));
+        return Err(match NOT_BUILT.iter().find(|(unbuilt, _)| *unbuilt == name) {
+            Some((_, instead)) => format!("-{name} is not supported here: {instead}"),
+            None => format!("flag provided but not defined: -{name}"),
+        });
     };
     let long = declared.get_long().unwrap_or(name);
     if is_switch(declared) {
@@ -121,6 +149,10 @@ mod tests {
         let cases = [
             ("group leaf -nosuch", "flag provided but not defined: -nosuch"),
             ("group leaf -format", "flag needs an argument: -format"),
+            (
+                "group leaf -log-file=x",
+                "-log-file is not supported here: the log goes to standard error; redirect it",
+            ),
             ("group leaf -force=perhaps", "-force takes true or false"),
         ];
         for (given, expected) in cases {

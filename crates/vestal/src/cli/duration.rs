@@ -1,4 +1,4 @@
-//! Durations as the command line of Vault reads and writes them: `90`, `1h30m`, `1.5h`.
+//! Durations as the command line of Vault reads and writes them: `90`, `1h30m`, `1.5h`, `7d`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -31,7 +31,11 @@ impl FromStr for GoDuration {
             None => (false, text.strip_prefix('+').unwrap_or(text)),
         };
         let bare = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-        let nanos = if bare {
+        let whole_days =
+            digits.strip_suffix('d').filter(|days| days.bytes().all(|byte| byte.is_ascii_digit()));
+        let nanos = if let Some(days) = whole_days {
+            days.parse::<i128>().ok().and_then(|days| days.checked_mul(24 * 3600 * SECOND)).ok_or_else(bad)?
+        } else if bare {
             digits.parse::<i128>().ok().and_then(|seconds| seconds.checked_mul(SECOND)).ok_or_else(bad)?
         } else {
             parts(digits).ok_or_else(bad)?
@@ -154,11 +158,29 @@ mod tests {
             ("-1ns", "-1ns"),
             ("3h25m19s", "3h25m19s"),
             ("-1", "-1s"),
+            ("1d", "24h0m0s"),
+            ("30d", "720h0m0s"),
+            ("-2d", "-48h0m0s"),
         ];
         for (text, shown) in cases {
             assert_eq!(text.parse::<GoDuration>().unwrap().to_string(), shown, "{text}");
         }
-        for bad in ["", "x", "1x", "h", "-", "1.2.3s", "1h30", ".s", "99999999999999999999h"] {
+        for bad in [
+            "",
+            "x",
+            "1x",
+            "h",
+            "-",
+            "1.2.3s",
+            "1h30",
+            ".s",
+            "d",
+            "1.5d",
+            "1d12h",
+            "2w",
+            "99999999999999999999h",
+            "99999999999999999999d",
+        ] {
             assert!(bad.parse::<GoDuration>().is_err(), "{bad}");
         }
     }

@@ -28,6 +28,7 @@ variables! {
     TOKEN: "Token to use instead of the one kept by `login`",
     FORMAT: "How output is written: table, json or yaml",
     CACERT: "PEM file of authorities that the server's certificate is checked against",
+    CACERT_BYTES: "The same as text instead of a file",
     CAPATH: "Directory of such files",
     CLIENT_CERT: "PEM file of the certificate to show to the server",
     CLIENT_KEY: "PEM file of its private key",
@@ -39,6 +40,12 @@ variables! {
     MAX_RETRIES: "How often a request is repeated that the server could not take; 2 by default",
     DISABLE_REDIRECTS: "true: do not follow the server's redirect",
     MFA: "Second factor, sent with every request",
+    PROXY_ADDR: "Proxy for every request, such as http://proxy:3128; HTTP_PROXY of this prefix is the same, and weaker",
+    HTTP_PROXY: "See PROXY_ADDR; without both, the system's HTTPS_PROXY, HTTP_PROXY and NO_PROXY are obeyed, but not for loopback",
+    LOG_LEVEL: "What `server` logs: trace, debug, info, warn, error or off",
+    LOG_FORMAT: "How `server` logs: standard or json",
+    DEV_ROOT_TOKEN_ID: "The root token of `server -dev`",
+    DEV_LISTEN_ADDRESS: "Where `server -dev` listens",
 }
 
 /// The variables as they were when the program started.

@@ -3,12 +3,12 @@
 //! Commands, flags, output and exit codes are those of Vault's command line, so that scripts keep working; what
 //! is ours is that flags may stand anywhere and that errors say what to do next. Exit codes: 0 done, 1 wrong use
 //! or something on this machine, 2 the server refused, could not be reached, or (for `status`) is sealed, 127 no
-//! such command.
+//! such command at the top.
 
 mod arguments;
 mod commands;
 mod duration;
-mod environment;
+pub(crate) mod environment;
 mod failure;
 mod flags;
 mod output;
@@ -37,6 +37,7 @@ use world::World;
 use crate::demo::{self, DemoArgs};
 use crate::server::{self, ServerArgs};
 
+const WRONG_USE: u8 = 1;
 const NO_SUCH_COMMAND: u8 = 127;
 
 /// Keeps secrets, and keeps OAuth credentials fresh for ever.
@@ -237,33 +238,37 @@ fn read_line(given: Vec<String>) -> Result<CommandLine, Refusal> {
     let mut declared = CommandLine::command();
     declared.build();
     let arguments =
-        arguments::normalise(given, &declared).map_err(|text| Refusal::Wrong { code: 1, text })?;
+        arguments::normalise(given, &declared).map_err(|text| Refusal::Wrong { code: WRONG_USE, text })?;
     if arguments.len() < 2 {
         return Err(Refusal::Wrong { code: NO_SUCH_COMMAND, text: declared.render_help().to_string() });
     }
-    let matches = CommandLine::command().try_get_matches_from(arguments).map_err(refusal)?;
-    CommandLine::from_arg_matches(&matches).map_err(refusal)
+    // Below a group that there is, as without a command in it, it is wrong use like any other.
+    let known = arguments.get(1).is_some_and(|first| declared.find_subcommand(first).is_some());
+    let unknown_command = if known { WRONG_USE } else { NO_SUCH_COMMAND };
+    let refused = |error| refusal(error, unknown_command);
+    let matches = CommandLine::command().try_get_matches_from(&arguments).map_err(refused)?;
+    CommandLine::from_arg_matches(&matches).map_err(refused)
 }
 
-fn refusal(error: clap::Error) -> Refusal {
+fn refusal(error: clap::Error, unknown_command: u8) -> Refusal {
     match error.kind() {
         ErrorKind::DisplayHelp => Refusal::Help(error.render().to_string()),
         ErrorKind::InvalidSubcommand
         | ErrorKind::MissingSubcommand
         | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            Refusal::Wrong { code: NO_SUCH_COMMAND, text: error.render().to_string() }
+            Refusal::Wrong { code: unknown_command, text: error.render().to_string() }
         }
         // The parser would quote the value, which may be a secret.
         ErrorKind::ValueValidation | ErrorKind::InvalidValue => {
             let flag = error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
             let reason =
                 std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
-            Refusal::Wrong { code: 1, text: format!("invalid value for {flag}{reason}") }
+            Refusal::Wrong { code: WRONG_USE, text: format!("invalid value for {flag}{reason}") }
         }
         ErrorKind::UnknownArgument => {
-            Refusal::Wrong { code: 1, text: format!("Too many arguments\n\n{}", usage(&error)) }
+            Refusal::Wrong { code: WRONG_USE, text: format!("Too many arguments\n\n{}", usage(&error)) }
         }
-        _ => Refusal::Wrong { code: 1, text: error.render().to_string() },
+        _ => Refusal::Wrong { code: WRONG_USE, text: error.render().to_string() },
     }
 }
 

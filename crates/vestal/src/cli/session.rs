@@ -6,14 +6,14 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use http::header::{HeaderName, HeaderValue};
 use url::Url;
-use vestal_client::transport::{ServerName, TlsOptions};
+use vestal_client::transport::{Route, ServerName, TlsOptions};
 use vestal_client::{Api, ApiError, Secret, Settings};
 use vestal_crypto::SecretString;
 use vestal_logical::{HttpTransport, OutboundRequest, OutboundResponse, TransportError};
 
 use super::duration::GoDuration;
 use super::environment::{self, Variable};
-use super::failure::{Failure, Origin, Outcome, advice};
+use super::failure::{About, Failure, Origin, Outcome, advice};
 use super::flags::{HttpFlags, OutputFlags};
 use super::output::{self, Format};
 use super::token_file;
@@ -36,15 +36,24 @@ impl<'w> Session<'w> {
 
     /// The client, as whoever the environment or the last login says.
     pub(crate) fn api(&self) -> Result<Api, Failure> {
+        self.client(self.shown_request.as_ref())
+    }
+
+    /// The client for questions that come before the request proper, and are asked also when that is only shown.
+    pub(crate) fn asking_first(&self) -> Result<Api, Failure> {
+        self.client(None)
+    }
+
+    fn client(&self, shown: Option<&Arc<Mutex<Option<String>>>>) -> Result<Api, Failure> {
         let (address, address_from) = self.address();
         let address = Url::parse(&address).map_err(|_| {
-            Failure::local(format!("The server address {address_from} is not a URL"))
+            Failure::remote(format!("The server address {address_from} is not a URL"))
                 .then(format!("Write it like {DEFAULT_ADDRESS}"))
         })?;
         let token = self.token()?.map(|(token, _)| token);
-        let transport = match &self.shown_request {
+        let transport = match shown {
             Some(shown) => Arc::new(Shown(Arc::clone(shown))),
-            None => (self.world.dial)(&self.tls(&address)?).map_err(Failure::local)?,
+            None => (self.world.dial)(&self.tls(&address)?, &self.route()?).map_err(Failure::remote)?,
         };
         let mut settings = Settings::new(address);
         settings.token = token;
@@ -54,7 +63,7 @@ impl<'w> Session<'w> {
         settings.follow_redirect =
             !(self.http.disable_redirects || self.is_set(environment::DISABLE_REDIRECTS)?);
         if let Some(limit) = self.parsed::<GoDuration>(environment::CLIENT_TIMEOUT)? {
-            settings.timeout = Some(limit.unsigned());
+            settings.timeout = Some(limit.unsigned()).filter(|limit| !limit.is_zero());
         }
         if let Some(retries) = self.parsed(environment::MAX_RETRIES)? {
             settings.retries = retries;
@@ -94,11 +103,23 @@ impl<'w> Session<'w> {
         let host = address.host_str().unwrap_or_default().to_owned();
         Ok(TlsOptions {
             ca_cert: path(&self.http.ca_cert, environment::CACERT),
+            ca_bytes: self.text(None, environment::CACERT_BYTES),
             ca_path: path(&self.http.ca_path, environment::CAPATH),
             client_cert: path(&self.http.client_cert, environment::CLIENT_CERT),
             client_key: path(&self.http.client_key, environment::CLIENT_KEY),
             skip_verify: self.http.tls_skip_verify || self.is_set(environment::SKIP_VERIFY)?,
             server_name: name.map(|name| ServerName { name, host }),
+        })
+    }
+
+    /// The proxy that was named for this program, else what the system's variables say.
+    fn route(&self) -> Result<Route, Failure> {
+        let named = [environment::PROXY_ADDR, environment::HTTP_PROXY]
+            .into_iter()
+            .find_map(|variable| self.world.environment.found(variable));
+        let Some((name, address)) = named else { return Ok(Route::Environment) };
+        Url::parse(address).map(Route::Through).map_err(|_| {
+            Failure::remote(format!("{name} is not a URL")).then("Write it like http://proxy:3128")
         })
     }
 
@@ -108,7 +129,10 @@ impl<'w> Session<'w> {
 
     fn parsed<T: std::str::FromStr>(&self, variable: Variable) -> Result<Option<T>, Failure> {
         let Some((name, value)) = self.world.environment.found(variable) else { return Ok(None) };
-        value.parse().map(Some).map_err(|_| Failure::local(format!("{name} has a value that cannot be read")))
+        value
+            .parse()
+            .map(Some)
+            .map_err(|_| Failure::remote(format!("{name} has a value that cannot be read")))
     }
 
     fn is_set(&self, variable: Variable) -> Result<bool, Failure> {
@@ -116,7 +140,7 @@ impl<'w> Session<'w> {
         match value {
             "1" | "t" | "T" | "TRUE" | "true" | "True" => Ok(true),
             "0" | "f" | "F" | "FALSE" | "false" | "False" => Ok(false),
-            _ => Err(Failure::local(format!("{name} takes true or false"))),
+            _ => Err(Failure::remote(format!("{name} takes true or false"))),
         }
     }
 
@@ -154,10 +178,25 @@ impl<'w> Session<'w> {
 
     /// A failed call, with what to do about it.
     pub(crate) fn failed(&self, doing: &str, error: &ApiError) -> Failure {
+        self.failed_about(About::OwnToken, doing, error)
+    }
+
+    /// The same, where it may not have been the token in use that was refused.
+    pub(crate) fn failed_about(&self, about: About, doing: &str, error: &ApiError) -> Failure {
         let (address, address_from) = self.address();
         let token_from = self.token().ok().flatten().map(|(_, from)| from);
-        let origin = Origin { address, address_from, token_from };
-        let text = if doing.is_empty() { error.to_string() } else { format!("{doing}: {error}") };
+        let authorities_named = self.http.ca_cert.is_some()
+            || self.http.ca_path.is_some()
+            || [environment::CACERT, environment::CACERT_BYTES, environment::CAPATH]
+                .into_iter()
+                .any(|variable| self.world.environment.found(variable).is_some());
+        let origin = Origin { address, address_from, token_from, authorities_named, about };
+        let mut text = if doing.is_empty() { error.to_string() } else { format!("{doing}: {error}") };
+        let refused = error.refusal().and_then(|refusal| refusal.answer.secret());
+        if let Some(warnings) = refused.as_ref().and_then(output::warnings) {
+            text.push('\n');
+            text.push_str(&warnings);
+        }
         Failure { next: advice(error, &origin), ..Failure::remote(text) }
     }
 
@@ -230,7 +269,7 @@ fn curl(request: &OutboundRequest) -> String {
     for (name, value) in &request.headers {
         let value = match value.to_str() {
             _ if name == "x-vault-token" => "$(vestal print token)",
-            Ok(text) if !value.is_sensitive() => text,
+            Ok(text) if !value.is_sensitive() => &quoted(text),
             _ => "…",
         };
         words.push(format!("-H \"{name}: {value}\""));
@@ -239,6 +278,17 @@ fn curl(request: &OutboundRequest) -> String {
         let body = String::from_utf8_lossy(request.body.expose()).replace('\'', "'\"'\"'");
         words.push(format!("-d '{body}'"));
     }
-    words.push(format!("\"{}\"", request.url));
+    words.push(format!("\"{}\"", quoted(request.url.as_str())));
     words.join(" ")
+}
+
+/// Text that a shell takes as it is between double quotes.
+fn quoted(text: &str) -> String {
+    text.chars().fold(String::new(), |mut quoted, sign| {
+        if matches!(sign, '"' | '\\' | '$' | '`') {
+            quoted.push('\\');
+        }
+        quoted.push(sign);
+        quoted
+    })
 }

@@ -4,14 +4,14 @@ use std::io::{self, IsTerminal as _, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use vestal_client::transport::{TlsOptions, Transport};
+use vestal_client::transport::{Route, TlsOptions, Transport};
 use vestal_crypto::SecretString;
 use vestal_logical::{Clock, HttpTransport, SystemClock};
 
 use super::environment::Environment;
 
 type Ask = Box<dyn FnMut(&str) -> io::Result<SecretString>>;
-type Dial = Box<dyn Fn(&TlsOptions) -> Result<Arc<dyn HttpTransport>, String>>;
+type Dial = Box<dyn Fn(&TlsOptions, &Route) -> Result<Arc<dyn HttpTransport>, String>>;
 
 /// The outside.
 pub(crate) struct World {
@@ -42,7 +42,7 @@ impl World {
             stdout_is_terminal: io::stdout().is_terminal(),
             stderr: Box::new(io::stderr()),
             ask: Box::new(|question| rpassword::prompt_password(question).map(SecretString::from)),
-            dial: Box::new(|tls| match Transport::with_tls(tls) {
+            dial: Box::new(|tls, route| match Transport::with(tls, route) {
                 Ok(transport) => Ok(Arc::new(transport)),
                 Err(error) => Err(error.to_string()),
             }),

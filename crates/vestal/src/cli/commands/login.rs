@@ -7,7 +7,7 @@ use vestal_crypto::SecretString;
 
 use super::{Run, data};
 use crate::cli::environment;
-use crate::cli::failure::{Failure, Outcome};
+use crate::cli::failure::{About, Failure, Outcome};
 use crate::cli::flags::OutputFlags;
 use crate::cli::output::{Format, wrapped};
 use crate::cli::session::Session;
@@ -77,8 +77,9 @@ impl Login {
         let token = self.token(session)?;
         let api = session.api()?.as_token(Some(token.clone()));
         let answer = api.send(Ask::get("auth/token/lookup-self")).await;
-        let answer =
-            answer.map_err(|error| session.failed("Error authenticating: error looking up token", &error))?;
+        let answer = answer.map_err(|error| {
+            session.failed_about(About::Login, "Error authenticating: error looking up token", &error)
+        })?;
         let found = answer.secret().and_then(|secret| secret.data).unwrap_or_default();
         Ok(Secret { auth: Some(described(&token, &found)), ..Secret::default() })
     }
@@ -90,7 +91,11 @@ impl Login {
                 .world
                 .read_stdin()
                 .map_err(|error| Failure::local(format!("Cannot read standard input: {error}")))?,
-            [one] => one.strip_prefix("token=").unwrap_or(one).to_owned(),
+            [one] if one.starts_with("token=") => {
+                let token = data(session, &self.given)?.remove("token");
+                token.and_then(|token| token.as_str().map(str::to_owned)).unwrap_or_default()
+            }
+            [one] => one.to_owned(),
             more => {
                 return Err(Failure::local(format!("Too many arguments (expected 1, got {})", more.len())));
             }
@@ -113,7 +118,8 @@ impl Login {
         let ask = Ask::put(format!("auth/{mount}/login/{user}"), json!({ "password": password.expose() }));
         let api: Api = session.api()?;
         let answer = api.send(ask.wrapped().without_token()).await;
-        let answer = answer.map_err(|error| session.failed("Error authenticating", &error))?;
+        let answer =
+            answer.map_err(|error| session.failed_about(About::Login, "Error authenticating", &error))?;
         answer
             .secret()
             .ok_or_else(|| Failure::remote("Error authenticating: the server's answer holds no token"))
@@ -122,7 +128,7 @@ impl Login {
 
 fn ask(session: &mut Session<'_>, question: &str) -> Result<SecretString, Failure> {
     if session.http.non_interactive {
-        return Err(Failure::local("A secret is missing and -non-interactive forbids to ask for it"));
+        return Err(Failure::remote("A secret is missing and -non-interactive forbids to ask for it"));
     }
     let secret = session.world.secret(question);
     let secret = secret.map_err(|error| Failure::local(format!("Cannot ask for a secret: {error}")))?;

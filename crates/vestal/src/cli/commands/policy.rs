@@ -105,7 +105,7 @@ impl Run for Read {
         let found = session.api()?.read(&format!("sys/policies/acl/{name}"), None).await;
         let found =
             found.map_err(|error| session.failed(&format!("Error reading policy named {name}"), &error))?;
-        let rules = found.as_ref().and_then(|secret| secret.text("policy"));
+        let rules = found.as_ref().and_then(|secret| secret.text("policy")).filter(|rules| !rules.is_empty());
         let rules = rules.ok_or_else(|| Failure::remote(format!("No policy named: {name}")))?;
         let text = match format {
             Format::Table => rules.trim().to_owned(),

@@ -19,7 +19,7 @@ pub(crate) struct Status {
 impl Run for Status {
     async fn run(self, session: &mut Session<'_>) -> Outcome {
         let format = self.format.format(&session.world.environment)?;
-        let api = session.api()?;
+        let api = session.api().map_err(|failure| failure.with_code(1))?;
         let seal = Sys(&api).seal_status().await;
         // Sealed has exit code 2, so not knowing must have another.
         let seal = seal.map_err(|error| session.failed("Error checking seal status", &error).with_code(1))?;

@@ -43,3 +43,47 @@ fn errors_say_what_to_do_next() {
         assert!(!ran.stderr.contains("t0k3n"));
     }
 }
+
+#[test]
+fn advice_accuses_nobody_who_may_be_innocent() {
+    let denied = || Ok((403, r#"{"errors":["permission denied"]}"#.to_owned()));
+    let certificate =
+        || Err(TransportError::NotSent("the server's certificate is not accepted (127.0.0.1)".to_owned()));
+    let cases: [(&[&str], Result<_, _>, &str); 5] = [
+        (&["login", "other"], denied(), "What was given to log in with is not valid"),
+        (
+            &["login", "-method=userpass", "username=a", "password=b"],
+            denied(),
+            "What was given to log in with is not valid",
+        ),
+        (
+            &["token", "lookup", "other"],
+            denied(),
+            "The token in the argument is not valid, or the one in use",
+        ),
+        (&["token", "lookup"], denied(), "The token (from BAO_TOKEN) is not valid"),
+        (
+            &["read", "-ca-cert=ca.pem", "a/b"],
+            certificate(),
+            "None of the named CA certificates vouches for it",
+        ),
+    ];
+    for (arguments, answer, advice) in cases {
+        let home = tempfile::tempdir().unwrap();
+        let token = [("BAO_TOKEN", "t0k3n")];
+        let ran = run_in(home.path().to_owned(), &token, "", &Server::answering([answer]), arguments);
+        assert!(ran.stderr.trim_end().lines().next_back().unwrap().contains(advice), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_seal_that_is_not_ready_at_init_is_no_matter_of_unsealing() {
+    let home = tempfile::tempdir().unwrap();
+    let status = r#"{"type":"file","initialized":false,"sealed":true}"#.to_owned();
+    let server =
+        Server::answering([Ok((200, status)), Ok((503, r#"{"errors":["no key file"]}"#.to_owned()))]);
+    let environment = [("VAULT_MAX_RETRIES", "0")];
+    let ran = run_in(home.path().to_owned(), &environment, "", &server, &["operator", "init"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("no key file") && !ran.stderr.contains("unseal it with"), "{}", ran.stderr);
+}

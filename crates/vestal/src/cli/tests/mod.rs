@@ -117,7 +117,7 @@ fn run_in(
         stdout_is_terminal: false,
         stderr: Box::new(stderr.clone()),
         ask: Box::new(|_| panic!("there is no terminal to ask on")),
-        dial: Box::new(move |_| Ok(Arc::new(network.clone()))),
+        dial: Box::new(move |_, _| Ok(Arc::new(network.clone()))),
         clock: Arc::new(NoWaiting),
     };
     let given = std::iter::once("vestal").chain(arguments.iter().copied()).map(str::to_owned).collect();

@@ -165,3 +165,120 @@ fn every_command_and_every_argument_is_explained() {
     use clap::CommandFactory as _;
     check(&super::super::CommandLine::command());
 }
+
+#[test]
+fn a_group_without_a_known_command_is_wrong_use_and_only_an_unknown_command_is_127() {
+    let cases: [(&[&str], u8); 7] = [
+        (&["secrets"], 1),
+        (&["secrets", "nosuch"], 1),
+        (&["kv", "metadata"], 1),
+        (&["kv", "metadata", "nosuch"], 1),
+        (&["print"], 1),
+        (&["nosuch"], 127),
+        (&[], 127),
+    ];
+    for (arguments, code) in cases {
+        let home = tempfile::tempdir().unwrap();
+        let ran = run_in(home.path().to_owned(), &[], "", &Server::default(), arguments);
+        assert_eq!(ran.code, code, "{arguments:?}");
+        assert!(!ran.stderr.is_empty() && ran.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn settings_that_cannot_be_used_are_2_but_never_look_like_a_sealed_server() {
+    let settings = [
+        ("VAULT_CLIENT_TIMEOUT", "s3cr3t"),
+        ("VAULT_MAX_RETRIES", "s3cr3t"),
+        ("VAULT_SKIP_VERIFY", "s3cr3t"),
+        ("VAULT_WRAP_TTL", "s3cr3t"),
+        ("VAULT_ADDR", "s3cr3t"),
+        ("VAULT_PROXY_ADDR", "s3cr3t"),
+    ];
+    for setting in settings {
+        for (arguments, code) in [(["read", "a/b"].as_slice(), 2), (&["status"], 1)] {
+            let home = tempfile::tempdir().unwrap();
+            let ran = run_in(home.path().to_owned(), &[setting], "", &Server::default(), arguments);
+            assert_eq!(ran.code, code, "{setting:?} {arguments:?}");
+            assert!(!ran.stderr.is_empty() && !ran.stderr.contains("s3cr3t"), "{}", ran.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_time_limit_of_nought_is_none() {
+    for (limit, expected) in [("0", None), ("5", Some(5))] {
+        let home = tempfile::tempdir().unwrap();
+        let server = Server::answering([ok(DATA)]);
+        let limit = [("VAULT_CLIENT_TIMEOUT", limit)];
+        assert_eq!(run_in(home.path().to_owned(), &limit, "", &server, &["read", "a/b"]).code, 0);
+        assert_eq!(server.requests()[0].timeout, expected.map(std::time::Duration::from_secs));
+    }
+}
+
+#[test]
+fn what_an_error_warns_of_is_shown() {
+    let home = tempfile::tempdir().unwrap();
+    let answer = r#"{"request_id":"r","warnings":["use kv put"],"data":null}"#;
+    let server = Server::answering([Ok((404, answer.to_owned()))]);
+    let ran = run_in(home.path().to_owned(), &[], "", &server, &["write", "kv/a", "b=c"]);
+    assert_eq!(ran.code, 2);
+    let expected = "Code: 404. Errors:\n\n\nWARNING! The following warnings were returned from the server:\n\n  * use kv put\n";
+    assert!(ran.stderr.contains(expected), "{}", ran.stderr);
+}
+
+#[test]
+fn the_curl_command_is_the_request_proper_and_safe_to_paste() {
+    let mount = r#"{"request_id":"r","data":{"path":"kv/","options":{"version":"2"}}}"#;
+    let cases: [(&[&str], Vec<_>, &str); 3] = [
+        (
+            &["kv", "put", "-output-curl-string", "kv/a", "b=c"],
+            vec![ok(mount)],
+            "curl -X PUT -H \"x-vault-request: true\" -d '{\"data\":{\"b\":\"c\"},\"options\":{}}' \"http://127.0.0.1:8420/v1/kv/data/a\"\n",
+        ),
+        (
+            &["read", "-output-curl-string", "kv/$(id)"],
+            vec![],
+            "curl -H \"x-vault-request: true\" \"http://127.0.0.1:8420/v1/kv/\\$(id)\"\n",
+        ),
+        (
+            &["read", "-output-curl-string", "-header=a=`id`\"\\", "kv/a"],
+            vec![],
+            "curl -H \"a: \\`id\\`\\\"\\\\\" -H \"x-vault-request: true\" \"http://127.0.0.1:8420/v1/kv/a\"\n",
+        ),
+    ];
+    for (arguments, answers, expected) in cases {
+        let home = tempfile::tempdir().unwrap();
+        let asked = answers.len();
+        let server = Server::answering(answers);
+        let ran = run_in(home.path().to_owned(), &[], "", &server, arguments);
+        assert_eq!((ran.code, ran.stdout.as_str()), (0, expected), "{}", ran.stderr);
+        assert_eq!(server.requests().len(), asked);
+    }
+}
+
+#[test]
+fn a_token_to_log_in_with_may_come_from_standard_input_or_a_file_by_its_name() {
+    for argument in ["token=-", "token=@token.txt", "token=piped-token"] {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::write(home.path().join("token.txt"), "piped-token\n").unwrap();
+        let server = Server::answering([ok(LOOKUP)]);
+        let ran = run_in(home.path().to_owned(), &[], "piped-token\n", &server, &["login", argument]);
+        assert_eq!(ran.code, 0, "{argument}: {}", ran.stderr);
+        assert_eq!(server.requests()[0].headers["x-vault-token"], "piped-token");
+    }
+}
+
+#[test]
+fn a_policy_without_rules_is_none() {
+    let home = tempfile::tempdir().unwrap();
+    let answer = r#"{"request_id":"r","data":{"name":"root","policy":""}}"#;
+    let ran = run_in(
+        home.path().to_owned(),
+        &[],
+        "",
+        &Server::answering([ok(answer)]),
+        &["policy", "read", "root"],
+    );
+    assert_eq!((ran.code, ran.stderr.as_str()), (2, "No policy named: root\n"));
+}

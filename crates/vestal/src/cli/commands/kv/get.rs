@@ -26,7 +26,7 @@ impl Run for Get {
     async fn run(self, session: &mut Session<'_>) -> Outcome {
         let format = self.output.format.format(&session.world.environment)?;
         let api = session.api()?;
-        let (mount, key) = self.target.locate(session, &api).await?;
+        let (mount, key) = self.target.locate(session).await?;
         let path = mount.value(&key);
         let version = self.version.filter(|version| mount.versioned && *version > 0);
         let found = Kv(&api).read(&mount, &key, version).await;

@@ -27,7 +27,7 @@ impl Run for List {
         }
         let api = session.api()?;
         let below = self.path.as_deref().unwrap_or_default();
-        let (mount, key) = locate(session, &api, self.mount.as_deref(), below).await?;
+        let (mount, key) = locate(session, self.mount.as_deref(), below).await?;
         let path = if mount.versioned { mount.branch("metadata", &key) } else { mount.value(&key) };
         let path = path.trim_end_matches('/');
         let listed = api.list(path, None).await;

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
-use vestal_client::{Api, KvMount};
+use vestal_client::KvMount;
 
 use super::{Target, nothing_at, path_section, section};
 use crate::cli::commands::Run;
@@ -112,8 +112,8 @@ impl Run for Metadata {
 }
 
 /// The metadata path of a key; version 1 has none.
-async fn place(session: &mut Session<'_>, api: &Api, target: &Target) -> Result<(KvMount, String), Failure> {
-    let (mount, key) = target.locate(session, api).await?;
+async fn place(session: &mut Session<'_>, target: &Target) -> Result<(KvMount, String), Failure> {
+    let (mount, key) = target.locate(session).await?;
     if !mount.versioned {
         return Err(Failure::local("Metadata not supported on KV Version 1"));
     }
@@ -125,7 +125,7 @@ impl Run for Get {
     async fn run(self, session: &mut Session<'_>) -> Outcome {
         let format = self.format.format(&session.world.environment)?;
         let api = session.api()?;
-        let (_, path) = place(session, &api, &self.target).await?;
+        let (_, path) = place(session, &self.target).await?;
         let found = api.read(&path, None).await;
         let found = found.map_err(|error| session.failed(&format!("Error reading {path}"), &error))?;
         let secret = found.ok_or_else(|| nothing_at(&path))?;
@@ -157,7 +157,7 @@ impl Run for Put {
     async fn run(self, session: &mut Session<'_>) -> Outcome {
         let body = self.settings.body()?;
         let api = session.api()?;
-        let (_, path) = place(session, &api, &self.target).await?;
+        let (_, path) = place(session, &self.target).await?;
         let written = api.write(&path, body.into()).await;
         let secret =
             written.map_err(|error| session.failed(&format!("Error writing data to {path}"), &error))?;
@@ -174,7 +174,7 @@ impl Run for Patch {
             notes.extend(self.remove_custom_metadata.iter().map(|key| (key.clone(), Value::Null)));
         }
         let api = session.api()?;
-        let (_, path) = place(session, &api, &self.target).await?;
+        let (_, path) = place(session, &self.target).await?;
         let written = api.patch(&path, body.into()).await;
         let secret =
             written.map_err(|error| session.failed(&format!("Error writing data to {path}"), &error))?;
@@ -186,7 +186,7 @@ impl Run for Patch {
 impl Run for Delete {
     async fn run(self, session: &mut Session<'_>) -> Outcome {
         let api = session.api()?;
-        let (_, path) = place(session, &api, &self.target).await?;
+        let (_, path) = place(session, &self.target).await?;
         let deleted = api.delete(&path, None).await;
         deleted.map_err(|error| session.failed(&format!("Error deleting {path}"), &error))?;
         session.world.out(&format!("Success! Data deleted (if it existed) at: {path}"));

@@ -10,7 +10,7 @@ mod rollback;
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
-use vestal_client::{Api, Kv as KvApi, KvMount, Secret};
+use vestal_client::{Kv as KvApi, KvMount, Secret};
 
 use super::Run;
 use super::secrets::tune::{to_version_two, tune};
@@ -63,23 +63,19 @@ pub(super) struct Target {
 
 impl Target {
     /// The mount and the key below it.
-    pub(super) async fn locate(
-        &self,
-        session: &mut Session<'_>,
-        api: &Api,
-    ) -> Result<(KvMount, String), Failure> {
-        locate(session, api, self.mount.as_deref(), &self.key).await
+    pub(super) async fn locate(&self, session: &mut Session<'_>) -> Result<(KvMount, String), Failure> {
+        locate(session, self.mount.as_deref(), &self.key).await
     }
 }
 
 /// The mount and the key below it.
 async fn locate(
     session: &mut Session<'_>,
-    api: &Api,
     mount: Option<&str>,
     key: &str,
 ) -> Result<(KvMount, String), Failure> {
     let key = key.trim().trim_matches('/');
+    let api = &session.asking_first()?;
     let located = match mount {
         Some(mount) => KvApi(api).mount(mount).await.map(|mount| (mount, key.to_owned())),
         None => KvApi(api).locate(key).await,

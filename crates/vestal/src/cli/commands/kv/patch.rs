@@ -38,7 +38,7 @@ impl Run for Patch {
             return Err(Failure::local("Must supply data"));
         }
         let api = session.api()?;
-        let (mount, key) = self.target.locate(session, &api).await?;
+        let (mount, key) = self.target.locate(session).await?;
         if !mount.versioned {
             return Err(Failure::remote("K/V engine mount must be version 2 for patch support"));
         }

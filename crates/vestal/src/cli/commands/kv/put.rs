@@ -35,7 +35,7 @@ impl Run for Put {
             options.insert("cas".to_owned(), json!(self.cas));
         }
         let api = session.api()?;
-        let (mount, key) = self.target.locate(session, &api).await?;
+        let (mount, key) = self.target.locate(session).await?;
         if !mount.versioned && self.cas >= 0 {
             return Err(Failure::local(
                 "-cas needs version 2 of the key/value engine, and this mount has version 1",

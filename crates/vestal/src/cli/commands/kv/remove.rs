@@ -45,7 +45,7 @@ pub(crate) struct Destroy {
 impl Run for Delete {
     async fn run(self, session: &mut Session<'_>) -> Outcome {
         let api = session.api()?;
-        let (mount, key) = self.target.locate(session, &api).await?;
+        let (mount, key) = self.target.locate(session).await?;
         let path = mount.value(&key);
         let deleted = if mount.versioned && !self.versions.is_empty() {
             api.write(&mount.branch("delete", &key), json!({ "versions": self.versions })).await
@@ -91,7 +91,7 @@ async fn change(
         return Err(Failure::local(text));
     }
     let api = session.api()?;
-    let (mount, key) = target.locate(session, &api).await?;
+    let (mount, key) = target.locate(session).await?;
     if !mount.versioned {
         return Err(Failure::local(format!("{title} not supported on KV Version 1")));
     }

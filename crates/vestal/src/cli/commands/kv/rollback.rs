@@ -28,7 +28,7 @@ impl Run for Rollback {
             return Err(Failure::local("-version must be greater than 0"));
         }
         let api = session.api()?;
-        let (mount, key) = self.target.locate(session, &api).await?;
+        let (mount, key) = self.target.locate(session).await?;
         if !mount.versioned {
             return Err(Failure::remote("K/V engine mount must be version 2 for rollback support"));
         }

@@ -29,7 +29,8 @@ pub(crate) struct Init {
 impl Run for Init {
     async fn run(self, session: &mut Session<'_>) -> Outcome {
         let format = self.format.format(&session.world.environment)?;
-        let api = session.api()?;
+        let api =
+            session.api().map_err(|failure| if self.status { failure.with_code(1) } else { failure })?;
         let seal = Sys(&api).seal_status().await;
         let seal = seal.map_err(|error| session.failed("Error checking seal status", &error).with_code(1))?;
         if self.status {
@@ -42,7 +43,11 @@ impl Run for Init {
         } else {
             Sys(&api).init(self.key_shares, self.key_threshold).await
         };
-        let made = result.map_err(|error| session.failed("Error initializing", &error))?;
+        let made = result.map_err(|error| {
+            let failure = session.failed("Error initializing", &error);
+            // The server says what it misses; it is not an unsealing.
+            if error.status() == Some(503) { Failure { next: None, ..failure } } else { failure }
+        })?;
         let text = match (format, passphrase_seal) {
             (Format::Table, true) => passphrase_text(&made),
             (Format::Table, false) => shares_text(&made, self.key_threshold),

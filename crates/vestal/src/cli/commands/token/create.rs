@@ -8,7 +8,7 @@ use vestal_crypto::SecretString;
 use super::send_and_show;
 use crate::cli::commands::{Run, given_or_none};
 use crate::cli::duration::GoDuration;
-use crate::cli::failure::{Failure, Outcome};
+use crate::cli::failure::{About, Failure, Outcome};
 use crate::cli::flags::{OutputFlags, key_values, secret};
 use crate::cli::session::Session;
 
@@ -68,7 +68,8 @@ impl Run for Create {
             None => "auth/token/create".to_owned(),
         };
         let body = self.body()?;
-        send_and_show(session, Ask::post(path, body), "Error creating token", &self.output).await
+        send_and_show(session, Ask::post(path, body), About::OwnToken, "Error creating token", &self.output)
+            .await
     }
 }
 

@@ -11,7 +11,7 @@ use vestal_crypto::SecretString;
 
 use super::{Run, given_or_none};
 use crate::cli::duration::GoDuration;
-use crate::cli::failure::{Failure, Outcome};
+use crate::cli::failure::{About, Failure, Outcome};
 use crate::cli::flags::{OutputFlags, secret};
 use crate::cli::session::Session;
 
@@ -84,7 +84,8 @@ impl Run for Lookup {
                 Ask::post("auth/token/lookup-accessor", json!({ "accessor": accessor.expose() }))
             }
         };
-        send_and_show(session, ask, "Error looking up token", &self.output).await
+        let about = about(token.is_some());
+        send_and_show(session, ask, about, "Error looking up token", &self.output).await
     }
 }
 
@@ -103,12 +104,24 @@ impl Run for Renew {
                 Ask::post("auth/token/renew-accessor", body)
             }
         };
-        send_and_show(session, ask, "Error renewing token", &self.output).await
+        let about = about(token.is_some());
+        send_and_show(session, ask, about, "Error renewing token", &self.output).await
     }
 }
 
-async fn send_and_show(session: &mut Session<'_>, ask: Ask, doing: &str, output: &OutputFlags) -> Outcome {
-    let answer = session.api()?.send(ask.wrapped()).await.map_err(|error| session.failed(doing, &error))?;
+fn about(other: bool) -> About {
+    if other { About::GivenToken } else { About::OwnToken }
+}
+
+async fn send_and_show(
+    session: &mut Session<'_>,
+    ask: Ask,
+    about: About,
+    doing: &str,
+    output: &OutputFlags,
+) -> Outcome {
+    let answer = session.api()?.send(ask.wrapped()).await;
+    let answer = answer.map_err(|error| session.failed_about(about, doing, &error))?;
     let secret = answer.secret().ok_or_else(|| Failure::remote(format!("{doing}: the answer is empty")))?;
     session.show(&secret, output)
 }
