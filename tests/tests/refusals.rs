@@ -130,7 +130,11 @@ fn two_servers_cannot_share_a_store_and_a_damaged_log_is_named_not_guessed_at() 
     let folder = TempDir::new().unwrap();
     let (mut server, keys) = with_a_secret(folder.path());
     let config = folder.path().join("vestal.hcl");
-    let second = refusal(&config);
+    let second = folder.path().join("second.hcl");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let address = server.address.trim_start_matches("http://");
+    std::fs::write(&second, text.replace(address, &format!("127.0.0.1:{}", http::free_port()))).unwrap();
+    let second = refusal(&second);
     assert!(second.contains("another process uses"), "{second}");
     has_everything(&server, &keys);
 

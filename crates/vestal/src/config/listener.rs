@@ -99,9 +99,15 @@ pub(super) fn read(
 fn resolve(item: &Item) -> anyhow::Result<SocketAddr> {
     let line = item.at().line;
     let text = item.text()?;
-    let mut found =
-        text.to_socket_addrs().with_context(|| format!("`address` on line {line} must be host:port"))?;
-    found.next().with_context(|| format!("`address` on line {line} names no address"))
+    located(&text).with_context(|| format!("`address` on line {line} must be host:port"))
+}
+
+/// The address of `host:port`; without a host, every address of this machine. Of several, IPv4 goes first, as in Go.
+pub(crate) fn located(text: &str) -> anyhow::Result<SocketAddr> {
+    let host_missing = text.starts_with(':');
+    let whole = if host_missing { format!("0.0.0.0{text}") } else { text.to_owned() };
+    let found: Vec<SocketAddr> = whole.to_socket_addrs()?.collect();
+    found.iter().find(|address| address.is_ipv4()).or(found.first()).copied().context("it names no address")
 }
 
 fn tls(body: &Body, item: &Item) -> anyhow::Result<Option<(PathBuf, PathBuf, bool)>> {
@@ -129,7 +135,14 @@ fn limits(body: &Body) -> anyhow::Result<Limits> {
     let mut limits = Limits::default();
     let count = |key: &str, field: &mut usize| -> anyhow::Result<()> {
         if let Some(item) = body.last(key) {
-            *field = usize::try_from(item.integer()?).map_err(|_| item.mismatch("a positive number"))?;
+            let Ok(given) = usize::try_from(item.integer()?) else {
+                bail!(
+                    "`{key}` on line {} must not be negative: every listener has this bound",
+                    item.at().line
+                );
+            };
+            // Nought asks for the usual bound, as in OpenBao.
+            *field = if given == 0 { *field } else { given };
         }
         Ok(())
     };
@@ -143,7 +156,7 @@ fn limits(body: &Body) -> anyhow::Result<Limits> {
         ("http_idle_timeout", &mut limits.idle_patience),
     ] {
         if let Some(item) = body.last(key) {
-            *field = duration(item)?;
+            *field = Some(duration(item)?).filter(|given| !given.is_zero()).unwrap_or(*field);
         }
     }
     Ok(limits)

@@ -16,9 +16,11 @@ use anyhow::{Context as _, bail};
 use vestal_core::{AuditStanza, SealSettings};
 use vestal_hcl::{Body, Item};
 
-pub(crate) use listener::Listener;
+pub(crate) use listener::{Listener, located};
 use reader::{duration, lines};
 pub(crate) use storage::Storage;
+
+const USUAL_LEASE: Duration = Duration::from_hours(768);
 
 /// What a configuration file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,8 +55,8 @@ impl Config {
             audit_directory: PathBuf::from("/var/log/vestal"),
             audit_anywhere: false,
             cluster_name: "vestal".to_owned(),
-            default_lease: Duration::from_hours(768),
-            max_lease: Duration::from_hours(768),
+            default_lease: USUAL_LEASE,
+            max_lease: USUAL_LEASE,
             lock_memory: true,
             log_level: None,
             log_json: false,
@@ -91,6 +93,9 @@ impl Config {
                 bail!("the configuration has no storage stanza; add `storage \"sled\" {{ path = \"…\" }}`")
             }
         }
+        if config.default_lease > config.max_lease {
+            bail!("`default_lease_ttl` is longer than `max_lease_ttl` (each is 768h when it is not set)");
+        }
         if config.listeners.is_empty() {
             bail!(
                 "the configuration has no listener stanza; add `listener \"tcp\" {{ address = \"127.0.0.1:8200\" … }}`"
@@ -100,6 +105,8 @@ impl Config {
     }
 
     fn add(&mut self, body: &Body, stored: &mut Option<Storage>) -> anyhow::Result<()> {
+        only_once(body, &["storage", "backend"])?;
+        only_once(body, &["seal"])?;
         for item in &body.items {
             match item.key() {
                 "storage" | "backend" => *stored = Some(storage::read(item, &mut self.notes)?),
@@ -119,8 +126,8 @@ impl Config {
     fn plain(&mut self, item: &Item) -> anyhow::Result<()> {
         match item.key() {
             "cluster_name" => self.cluster_name = item.text()?,
-            "default_lease_ttl" => self.default_lease = duration(item)?,
-            "max_lease_ttl" => self.max_lease = duration(item)?,
+            "default_lease_ttl" => self.default_lease = lease(item)?,
+            "max_lease_ttl" => self.max_lease = lease(item)?,
             "disable_mlock" => self.lock_memory = !item.flag()?,
             "log_level" => self.log_level = Some(item.text()?),
             "log_format" => self.log_json = log_format(item)?,
@@ -132,6 +139,24 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// A file that says twice where data lies, or how it is sealed, was not meant so. Another file may say it anew.
+fn only_once(body: &Body, names: &[&str]) -> anyhow::Result<()> {
+    let mut found = body.items.iter().filter(|item| names.contains(&item.key()));
+    if let (Some(_), Some(second)) = (found.next(), found.next()) {
+        bail!(
+            "`{}` on line {} is the second of its kind; only one is permitted",
+            second.key(),
+            second.at().line
+        );
+    }
+    Ok(())
+}
+
+/// Nought asks for the usual lease, as in OpenBao.
+fn lease(item: &Item) -> anyhow::Result<Duration> {
+    Ok(Some(duration(item)?).filter(|given| !given.is_zero()).unwrap_or(USUAL_LEASE))
 }
 
 fn log_format(item: &Item) -> anyhow::Result<bool> {
@@ -243,7 +268,7 @@ impl Config {
     }
 }
 
-fn seal_word(seal: &SealSettings) -> &'static str {
+pub(crate) fn seal_word(seal: &SealSettings) -> &'static str {
     match seal {
         SealSettings::Shamir => "shamir",
         SealSettings::Passphrase => "passphrase",

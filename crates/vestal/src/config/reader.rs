@@ -52,7 +52,8 @@ pub(super) fn duration(item: &Item) -> anyhow::Result<Duration> {
     let text = item.text()?;
     match vestal_logical::params::duration_text(&text) {
         Ok(nanos) if nanos >= 0 => Ok(Duration::from_nanos(u64::try_from(nanos)?)),
-        _ => bail!("`{}` on line {} must be a duration such as 30s or 768h", item.key(), item.at().line),
+        Ok(_) => bail!("`{}` on line {} must not be negative", item.key(), item.at().line),
+        Err(_) => bail!("`{}` on line {} must be a duration such as 30s or 768h", item.key(), item.at().line),
     }
 }
 

@@ -97,6 +97,20 @@ fn what_cannot_be_obeyed_is_refused_by_name_and_line() {
             &format!("storage \"inmem\" {{}}\nmax_lease_ttl = \"hunter2\"\n{listener}"),
             "`max_lease_ttl` on line 2",
         ),
+        (&format!("{USUAL}\nstorage \"inmem\" {{}}"), "`storage` on line 5 is the second of its kind"),
+        (&format!("{USUAL}\nbackend \"inmem\" {{}}"), "`backend` on line 5 is the second"),
+        (
+            &format!("{USUAL}\nseal \"shamir\" {{}}\nseal \"passphrase\" {{}}"),
+            "`seal` on line 6 is the second",
+        ),
+        (
+            &format!("{USUAL}\ndefault_lease_ttl = \"2h\"\nmax_lease_ttl = \"1h\""),
+            "`default_lease_ttl` is longer",
+        ),
+        (&format!("{USUAL}\ndefault_lease_ttl = \"1000h\""), "`default_lease_ttl` is longer"),
+        (&format!("{USUAL}\nmax_lease_ttl = -1"), "`max_lease_ttl` on line 5 must not be negative"),
+        (&bounded("max_request_size = -1"), "`max_request_size` on line 2 must not be negative"),
+        (&bounded("http_idle_timeout = \"-1s\""), "`http_idle_timeout` on line 2 must not be negative"),
         (&format!("storage \"inmem\" {{}}\nlog_format = \"xml\"\n{listener}"), "`log_format` on line 2"),
         ("storage \"inmem\" {", "cannot read"),
     ] {
@@ -104,6 +118,46 @@ fn what_cannot_be_obeyed_is_refused_by_name_and_line() {
         assert!(error.contains(expected), "{error}");
         assert!(!error.contains("hunter2"), "{error}");
     }
+}
+
+/// A listener with one more key.
+fn bounded(line: &str) -> String {
+    format!("storage \"inmem\" {{}} listener \"tcp\" {{ tls_disable = true\n{line}\n}}")
+}
+
+#[test]
+fn nought_asks_for_the_usual_bound() {
+    let usual = read(&bounded("")).unwrap().listeners;
+    for key in [
+        "max_request_size",
+        "max_request_json_memory",
+        "max_request_json_strings",
+        "max_request_duration",
+        "http_read_header_timeout",
+        "http_write_timeout",
+        "http_idle_timeout",
+    ] {
+        assert_eq!(read(&bounded(&format!("{key} = 0"))).unwrap().listeners, usual, "{key}");
+        assert_ne!(read(&bounded(&format!("{key} = 7"))).unwrap().listeners, usual, "{key}");
+    }
+    let leases = read(&format!("{USUAL}\ndefault_lease_ttl = 0\nmax_lease_ttl = \"0\"")).unwrap();
+    assert_eq!(
+        (leases.default_lease, leases.max_lease),
+        (Duration::from_hours(768), Duration::from_hours(768))
+    );
+}
+
+#[test]
+fn addresses_are_hosts_and_ports() {
+    for (text, expected) in [
+        ("127.0.0.1:8200", "127.0.0.1:8200"),
+        ("localhost:8200", "127.0.0.1:8200"),
+        (":8200", "0.0.0.0:8200"),
+        ("[::1]:8200", "[::1]:8200"),
+    ] {
+        assert_eq!(super::located(text).unwrap().to_string(), expected);
+    }
+    assert!(super::located("localhost").is_err());
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::Value;
+use vestal_crypto::SecretString;
 use vestal_logical::{Clock as _, SystemClock, Timestamp};
 
 use super::{ACCESS_LIFE, Scene};
@@ -18,13 +19,13 @@ struct Token {
     expires: Timestamp,
 }
 
-/// Shows the story until somebody stops it.
-pub(super) async fn show(scene: &Scene) -> anyhow::Result<()> {
+/// Shows the story until somebody stops it. `reader` may read the credential and nothing else.
+pub(super) async fn show(scene: &Scene, reader: &SecretString) -> anyhow::Result<()> {
     let live = std::io::stdout().is_terminal();
-    introduce(scene, live);
+    introduce(scene, reader, live);
     let mut last: Option<Token> = None;
     loop {
-        let token = read(scene).await?;
+        let token = read(scene, reader).await?;
         let refreshes = scene.provider.control().ledger().totals.issued.saturating_sub(1);
         let changed = last.as_ref().is_none_or(|last| last.beginning != token.beginning);
         let left = token.expires.since(SystemClock.now()).as_secs();
@@ -52,16 +53,16 @@ fn bar(left: u64) -> String {
     format!("[{}{}]", "#".repeat(full), ".".repeat(empty))
 }
 
-async fn read(scene: &Scene) -> anyhow::Result<Token> {
-    let data = server::read(&scene.vault, &scene.reader, "oauthapp/creds/jane").await?;
+async fn read(scene: &Scene, reader: &SecretString) -> anyhow::Result<Token> {
+    let data = server::read(&scene.vault, reader, "oauthapp/creds/jane").await?;
     let text = |name: &str| data.get(name).and_then(Value::as_str);
     let token = text("access_token").context("the credential has no access token")?;
     let expires = text("expire_time").and_then(Timestamp::parse).context("the token has no end")?;
     Ok(Token { beginning: format!("{}…", token.chars().take(12).collect::<String>()), expires })
 }
 
-fn introduce(scene: &Scene, live: bool) {
-    let (address, reader, root) = (scene.address, scene.reader.expose(), scene.root.expose());
+fn introduce(scene: &Scene, reader: &SecretString, live: bool) {
+    let (address, reader, root) = (scene.address, reader.expose(), scene.root.expose());
     say!("Jane Doe has authorised an application once. Vestal keeps her token fresh from now on.\n");
     say!(
         "  authorization server   {}   (access tokens live {} s)",

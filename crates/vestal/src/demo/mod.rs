@@ -14,9 +14,10 @@ use vestal_client::transport::Transport;
 use vestal_core::Vault;
 use vestal_crypto::SecretString;
 use vestal_demo_provider::{DemoProvider, Options, Running};
+use vestal_http_api::ServeError;
 use vestal_logical::{Clock as _, SystemClock};
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::say::say;
 use crate::server::{self, Served};
 
@@ -28,7 +29,7 @@ pub(crate) struct DemoArgs {
     browser: bool,
     /// Where to listen; the next free port when it is taken.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8200")]
-    listen: SocketAddr,
+    listen: String,
     /// End by itself after this many seconds.
     #[arg(long, value_name = "SECONDS")]
     seconds: Option<u64>,
@@ -42,8 +43,6 @@ struct Scene {
     vault: Arc<Vault>,
     provider: Running,
     address: SocketAddr,
-    /// A token that may read the credential and nothing else.
-    reader: SecretString,
     root: SecretString,
 }
 
@@ -56,26 +55,23 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
         ..Options::default()
     });
     let provider = provider.await.context("the demonstration's authorization server cannot start")?;
-    let Served { vault, server, addresses } = prepare(args.listen).await?;
+    let Served { vault, server, addresses } = prepare(&args.listen).await?;
     let address = addresses.first().copied().context("the demonstration has no listener")?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn(server.run(async { drop(stopped.await) }, Duration::from_secs(2)));
     let (_, root) = server::furnish(&vault, None).await?;
-    let reader = furnish(&vault, &provider, &root, args.browser).await?;
-    let scene = Scene { vault, provider, address, reader, root };
-    let end = async {
-        match args.seconds {
-            Some(seconds) => {
-                SystemClock.sleep_until(SystemClock.now().plus(Duration::from_secs(seconds))).await;
-            }
-            None => std::future::pending().await,
-        }
+    let mut asked = Box::pin(server::until_asked_to_stop()?);
+    let reader = tokio::select! {
+        reader = furnish(&vault, &provider, &root, args.browser) => Some(reader?),
+        () = &mut asked => None,
     };
-    let asked = server::until_asked_to_stop()?;
-    tokio::select! {
-        shown = display::show(&scene) => shown?,
-        () = asked => {}
-        () = end => {}
+    let scene = Scene { vault, provider, address, root };
+    if let Some(reader) = reader {
+        tokio::select! {
+            shown = display::show(&scene, &reader) => shown?,
+            () = asked => {}
+            () = end_after(args.seconds) => {}
+        }
     }
     say!("\nDone. Nothing is left behind.");
     drop(stop);
@@ -85,12 +81,30 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Takes the asked port, or any free one when it is taken.
-async fn prepare(address: SocketAddr) -> anyhow::Result<Served> {
-    match server::prepare(&Config::dev(address)).await {
-        Ok(served) => Ok(served),
-        Err(_) => server::prepare(&Config::dev(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))).await,
+async fn end_after(seconds: Option<u64>) {
+    match seconds {
+        Some(seconds) => SystemClock.sleep_until(SystemClock.now().plus(Duration::from_secs(seconds))).await,
+        None => std::future::pending().await,
     }
+}
+
+/// Takes the asked port, or any free one when it is taken.
+async fn prepare(asked: &str) -> anyhow::Result<Served> {
+    let address = config::located(asked).context("-listen must be host:port")?;
+    match server::prepare(&Config::dev(address)).await {
+        Err(error) if is_taken(&error) => {
+            say!("{address} is in use; this demonstration takes another port.\n");
+            server::prepare(&Config::dev(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))).await
+        }
+        prepared => prepared,
+    }
+}
+
+fn is_taken(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(ServeError::Bind { reason, .. }) if reason.kind() == std::io::ErrorKind::AddrInUse
+    )
 }
 
 /// Mounts the engine, connects the credential, and makes a token that can read it and nothing else.
@@ -108,7 +122,8 @@ async fn furnish(
         "provider": "custom", "client_id": "demo-client", "client_secret": "demo-secret", "provider_options": endpoints,
     });
     ask("oauthapp/servers/demo", fields).await?;
-    let network = Transport::new()?;
+    // Everything is on this machine; a proxy would only be in the way.
+    let network = Transport::direct()?;
     connect::connect(vault, root, &network, browser).await?;
     let rules = "path \"oauthapp/creds/jane\" { capabilities = [\"read\"] }";
     ask("sys/policies/acl/read-jane", json!({ "policy": rules })).await?;

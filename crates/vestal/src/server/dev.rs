@@ -10,6 +10,8 @@ use vestal_core::{InitAsk, Vault};
 use vestal_crypto::SecretString;
 use vestal_logical::{Answer, Operation, Reply, Request};
 
+use crate::cli::environment::{self, Environment};
+use crate::config;
 use crate::say::say;
 
 /// What was asked of development.
@@ -19,23 +21,19 @@ pub(crate) struct Dev {
 }
 
 impl Dev {
-    /// The flag wins over `VAULT_DEV_ROOT_TOKEN_ID` and `BAO_DEV_ROOT_TOKEN_ID`.
-    pub(crate) fn new(root_token: Option<String>, keep_token: bool) -> Self {
-        let named = root_token.or_else(|| first_of(&["BAO_DEV_ROOT_TOKEN_ID", "VAULT_DEV_ROOT_TOKEN_ID"]));
+    /// The flag wins over the environment.
+    pub(crate) fn new(root_token: Option<String>, environment: &Environment, keep_token: bool) -> Self {
+        let kept = environment.value(environment::DEV_ROOT_TOKEN_ID).map(str::to_owned);
+        let named = root_token.or(kept);
         Self { root_token: named.filter(|token| !token.is_empty()).map(SecretString::from), keep_token }
     }
 }
 
-fn first_of(names: &[&str]) -> Option<String> {
-    names.iter().find_map(|name| std::env::var(name).ok())
-}
-
 /// Where development listens.
-pub(super) fn address(flag: Option<SocketAddr>) -> anyhow::Result<SocketAddr> {
-    match (flag, first_of(&["BAO_DEV_LISTEN_ADDRESS", "VAULT_DEV_LISTEN_ADDRESS"])) {
-        (Some(address), _) => Ok(address),
-        (None, Some(text)) => text.parse().context("the development listen address must be ip:port"),
-        (None, None) => Ok(SocketAddr::from(([127, 0, 0, 1], 8200))),
+pub(super) fn address(flag: Option<&str>, environment: &Environment) -> anyhow::Result<SocketAddr> {
+    match flag.or_else(|| environment.value(environment::DEV_LISTEN_ADDRESS)) {
+        Some(text) => config::located(text).context("the development listen address must be host:port"),
+        None => Ok(SocketAddr::from(([127, 0, 0, 1], 8200))),
     }
 }
 
@@ -69,7 +67,8 @@ pub(crate) async fn furnish(
     let mut root = made.root_token;
     if let Some(named) = root_token {
         let fields = json!({ "id": named.expose(), "policies": ["root"], "no_parent": true });
-        ask(vault, &root, "auth/token/create", fields).await?;
+        let made = ask(vault, &root, "auth/token/create", fields).await;
+        made.context("-dev-root-token-id (or DEV_ROOT_TOKEN_ID in the environment) cannot be the token")?;
         ask(vault, named, "auth/token/revoke", json!({ "token": root.expose() })).await?;
         root = named.clone();
     }
@@ -92,6 +91,14 @@ pub(crate) async fn ask(
 /// One read from our own vault.
 pub(crate) async fn read(vault: &Arc<Vault>, token: &SecretString, path: &str) -> anyhow::Result<Value> {
     Ok(handle(vault, token, Operation::Read, path, Value::Null).await?.body_json())
+}
+
+/// Which seal the vault has, whatever the configuration says; `None` while it has none.
+pub(super) async fn seal_in_use(vault: &Arc<Vault>) -> anyhow::Result<Option<String>> {
+    let status = read(vault, &SecretString::default(), "sys/seal-status").await?;
+    let initialized = status.get("initialized").and_then(Value::as_bool).unwrap_or_default();
+    let kind = status.get("type").and_then(Value::as_str).map(str::to_owned);
+    Ok(kind.filter(|_| initialized))
 }
 
 /// A token with these policies and no others.
@@ -122,7 +129,7 @@ async fn handle(
         operation,
         path: path.to_owned(),
         data,
-        token: Some(token.clone()),
+        token: Some(token.clone()).filter(|token| !token.is_empty()),
         wrap: None,
         peer: None,
         headers: Vec::new(),

@@ -14,9 +14,10 @@ use anyhow::Context as _;
 use vestal_client::transport::Transport;
 use vestal_core::{AuditSettings, Parts, Settings, Vault};
 use vestal_crypto::OsEntropy;
-use vestal_http_api::Server;
+use vestal_http_api::{Bound, Server};
 use vestal_logical::SystemClock;
 
+use crate::cli::environment::{self, Environment};
 use crate::config::Config;
 use crate::registry;
 use crate::say::say;
@@ -30,7 +31,7 @@ pub(crate) struct ServerArgs {
     /// A configuration file, or a directory of them; may be repeated.
     #[arg(long, value_name = "PATH")]
     config: Vec<PathBuf>,
-    /// What is logged: trace, debug, info, warn or error.
+    /// What is logged: trace, debug, info, warn, error or off.
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
     /// How it is logged: standard or json.
@@ -40,11 +41,11 @@ pub(crate) struct ServerArgs {
     #[arg(long)]
     dev: bool,
     /// The root token of development; one is made when absent.
-    #[arg(long, value_name = "TOKEN", env = "VESTAL_DEV_ROOT_TOKEN_ID", hide_env_values = true)]
+    #[arg(long, value_name = "TOKEN")]
     dev_root_token_id: Option<String>,
     /// Where development listens.
-    #[arg(long, value_name = "ADDRESS", env = "VESTAL_DEV_LISTEN_ADDRESS")]
-    dev_listen_address: Option<SocketAddr>,
+    #[arg(long, value_name = "ADDRESS")]
+    dev_listen_address: Option<String>,
     /// Do not keep the root token of development for the next command.
     #[arg(long)]
     dev_no_store_token: bool,
@@ -57,8 +58,11 @@ pub(crate) struct Served {
     pub(crate) addresses: Vec<SocketAddr>,
 }
 
-/// Opens store and vault, and binds the listeners; nothing is answered yet.
+/// Takes the listeners' addresses, and opens store and vault; nothing is answered yet. An address that is taken is told
+/// before a store is made or anybody else's is touched.
 pub(crate) async fn prepare(config: &Config) -> anyhow::Result<Served> {
+    let listeners = config.listeners.iter().map(crate::config::Listener::options).collect();
+    let bound = Bound::to(listeners)?;
     let settings = Settings {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         cluster_name: config.cluster_name.clone(),
@@ -81,16 +85,17 @@ pub(crate) async fn prepare(config: &Config) -> anyhow::Result<Served> {
         settings,
     };
     let vault = Vault::open(parts).await?;
-    let listeners = config.listeners.iter().map(crate::config::Listener::options).collect();
-    let server = Server::bind(Arc::new(Arc::clone(&vault)), listeners)?;
+    let server = bound.listen(Arc::new(Arc::clone(&vault)))?;
     let addresses = server.addresses()?;
     Ok(Served { vault, server, addresses })
 }
 
 /// Runs the server until a signal ends it.
 pub(crate) async fn run(args: ServerArgs) -> anyhow::Result<()> {
-    let (config, dev) = configured(&args)?;
-    logs::start(args.log_level.as_deref().or(config.log_level.as_deref()), config.log_json)?;
+    let environment = Environment::of_process();
+    let (config, dev) = configured(&args, &environment)?;
+    let level = args.log_level.as_deref().or_else(|| environment.value(environment::LOG_LEVEL));
+    logs::start(level.or(config.log_level.as_deref()), config.log_json)?;
     for note in &config.notes {
         tracing::warn!("configuration: {note}");
     }
@@ -99,7 +104,12 @@ pub(crate) async fn run(args: ServerArgs) -> anyhow::Result<()> {
     if config.lock_memory {
         harden::lock_memory();
     }
+    store::warn_of_open_key(&config.seal);
     let Served { vault, server, addresses } = prepare(&config).await?;
+    if let Err(error) = same_seal(&vault, &config).await {
+        vault.shutdown().await?;
+        return Err(error);
+    }
     // Whoever has the server unseal itself has nobody at hand who would notice a sealed one.
     if let Err(error) = vault.unseal_itself().await {
         vault.shutdown().await?;
@@ -123,21 +133,35 @@ pub(crate) async fn run(args: ServerArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn configured(args: &ServerArgs) -> anyhow::Result<(Config, Option<dev::Dev>)> {
+/// A vault goes on under the seal it was made with; a configuration that names another is wrong about who can open it.
+async fn same_seal(vault: &Arc<Vault>, config: &Config) -> anyhow::Result<()> {
+    let named = crate::config::seal_word(&config.seal);
+    match dev::seal_in_use(vault).await? {
+        Some(in_use) if in_use != named => anyhow::bail!(
+            "the vault was initialised with the seal `{in_use}`, and the configuration says `{named}`: name the seal it has; it cannot be moved to another yet"
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn configured(args: &ServerArgs, environment: &Environment) -> anyhow::Result<(Config, Option<dev::Dev>)> {
     let mut config = if args.dev {
         anyhow::ensure!(args.config.is_empty(), "-dev keeps everything in memory and takes no -config");
-        Config::dev(dev::address(args.dev_listen_address)?)
+        Config::dev(dev::address(args.dev_listen_address.as_deref(), environment)?)
     } else {
         anyhow::ensure!(!args.config.is_empty(), "name a configuration file with -config=FILE, or try -dev");
         Config::read(&args.config)?
     };
-    match args.log_format.as_deref() {
+    match args.log_format.as_deref().or_else(|| environment.value(environment::LOG_FORMAT)) {
         None => {}
         Some("json") => config.log_json = true,
         Some("standard") => config.log_json = false,
-        Some(_) => anyhow::bail!("-log-format must be `standard` or `json`"),
+        Some(_) => {
+            anyhow::bail!("-log-format (or LOG_FORMAT in the environment) must be `standard` or `json`")
+        }
     }
-    let dev = args.dev.then(|| dev::Dev::new(args.dev_root_token_id.clone(), !args.dev_no_store_token));
+    let token = args.dev_root_token_id.clone();
+    let dev = args.dev.then(|| dev::Dev::new(token, environment, !args.dev_no_store_token));
     Ok((config, dev))
 }
 
