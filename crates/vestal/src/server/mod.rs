@@ -115,6 +115,8 @@ pub(crate) async fn run(args: ServerArgs) -> anyhow::Result<()> {
         vault.shutdown().await?;
         return Err(error.into());
     }
+    // From here on a signal ends it well; who reads that it has started may send one at once.
+    let asked = until_asked_to_stop()?;
     let pid_file = config.pid_file.as_ref().map(|path| signals::PidFile::write(path)).transpose()?;
     banner(&config, &addresses);
     if let Some(dev) = &dev {
@@ -122,7 +124,7 @@ pub(crate) async fn run(args: ServerArgs) -> anyhow::Result<()> {
     }
     say!("==> Vestal server started. Its log follows.\n");
     let reload = signals::reload_on_hangup(hangups, &vault, server.certificates());
-    let cut = server.run(until_asked_to_stop()?, vestal_core::Settings::default().drain).await;
+    let cut = server.run(asked, vestal_core::Settings::default().drain).await;
     reload.abort();
     if cut > 0 {
         tracing::warn!(connections = cut, "connections had to be cut");
