@@ -1,6 +1,9 @@
 //! `vestal list`.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
+use serde_json::{Map, Value};
 use vestal_client::Secret;
 
 use super::{Run, tidy};
@@ -14,6 +17,9 @@ use crate::cli::session::Session;
 pub(crate) struct List {
     #[command(flatten)]
     format: FormatFlag,
+    /// What else the server tells of each name.
+    #[arg(long)]
+    detailed: bool,
     /// Begin behind this name, where the path supports it.
     #[arg(long, value_name = "NAME")]
     after: Option<String>,
@@ -32,8 +38,37 @@ impl Run for List {
             self.limit.filter(|limit| *limit > 0).map(|limit| ("limit".to_owned(), limit.to_string()));
         let listed = session.api()?.list(&path, after.into_iter().chain(limit)).await;
         let secret = listed.map_err(|error| session.failed(&format!("Error listing {path}"), &error))?;
-        show_names(session, secret.as_ref(), self.format, &path)
+        match &secret {
+            Some(secret) if self.detailed && secret.wrap_info.is_none() && secret.keys().is_some() => {
+                show_details(session, secret, self.format)
+            }
+            secret => show_names(session, secret.as_ref(), self.format, &path),
+        }
     }
+}
+
+/// Writes the names with a column for each thing that is told of any of them; programs get the whole answer.
+fn show_details(session: &mut Session<'_>, secret: &Secret, flag: FormatFlag) -> Outcome {
+    let format = flag.format(&session.world.environment)?;
+    if format != Format::Table {
+        session.world.out(&output::structured(format, secret));
+        return Ok(0);
+    }
+    if let Some(warnings) = output::warnings(secret) {
+        session.world.err(&warnings);
+    }
+    let told = secret.field("key_info").and_then(Value::as_object);
+    let of = |name: &str| told.and_then(|told| told.get(name)).and_then(Value::as_object);
+    let names = secret.keys().unwrap_or_default();
+    let columns: BTreeSet<&String> = names.iter().filter_map(|name| of(name)).flat_map(Map::keys).collect();
+    let row = |name: &String| {
+        let cell = |column: &&String| of(name).and_then(|told| told.get(*column)).map(output::shown);
+        let cells = columns.iter().map(|column| cell(column).unwrap_or_default());
+        std::iter::once(name.clone()).chain(cells).collect()
+    };
+    let header: Vec<&str> = std::iter::once("Keys").chain(columns.iter().map(|name| name.as_str())).collect();
+    session.world.out(&output::headed(&header, names.iter().map(row).collect()));
+    Ok(0)
 }
 
 /// Writes a list answer; what is not there is an empty object for programs, and exit code 2.

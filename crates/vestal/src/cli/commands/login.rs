@@ -55,6 +55,11 @@ impl Run for Login {
         };
         if !self.no_store {
             keep(session, &auth.client_token)?;
+            warn_of_a_stronger_token(session);
+        } else if !self.token_only {
+            let note =
+                "The token was not kept. Set VESTAL_TOKEN to the token below, or pass it with each request.";
+            session.world.err(&format!("{note}\n"));
         }
         if self.no_print {
             return Ok(0);
@@ -171,17 +176,18 @@ fn keep(session: &mut Session<'_>, token: &str) -> Result<(), Failure> {
     token_file::write(&file, &token.into()).map_err(|error| failed(format!("{}: {error}", file.display())))
 }
 
-fn announce(session: &mut Session<'_>, no_store: bool) {
+/// On stderr, so that it is read also when the output goes to a program.
+fn warn_of_a_stronger_token(session: &mut Session<'_>) {
     if let Some((name, _)) = session.world.environment.found(environment::TOKEN) {
         let warning = format!(
             "WARNING! The {name} environment variable is set! Its value wins over the kept token; unset it or change it if that is not wanted."
         );
         session.world.err(&format!("{}\n", wrapped(&warning, 0)));
     }
+}
+
+fn announce(session: &mut Session<'_>, no_store: bool) {
     if no_store {
-        let note =
-            "The token was not kept. Set VESTAL_TOKEN to the token below, or pass it with each request.";
-        session.world.err(&format!("{note}\n"));
         return session.world.out("Success! You are now authenticated.\n");
     }
     session.world.out(

@@ -4,8 +4,8 @@ use clap::Args;
 use vestal_client::Sys;
 
 use super::Run;
-use crate::cli::failure::Outcome;
-use crate::cli::flags::FormatFlag;
+use crate::cli::failure::{Failure, Outcome};
+use crate::cli::flags::OutputFlags;
 use crate::cli::output::{self, Format};
 use crate::cli::session::Session;
 
@@ -13,17 +13,27 @@ use crate::cli::session::Session;
 #[derive(Args, Debug)]
 pub(crate) struct Status {
     #[command(flatten)]
-    format: FormatFlag,
+    output: OutputFlags,
 }
 
 impl Run for Status {
     async fn run(self, session: &mut Session<'_>) -> Outcome {
-        let format = self.format.format(&session.world.environment)?;
+        let format = self.output.format.format(&session.world.environment)?;
         let api = session.api().map_err(|failure| failure.with_code(1))?;
         let seal = Sys(&api).seal_status().await;
         // Sealed has exit code 2, so not knowing must have another.
         let seal = seal.map_err(|error| session.failed("Error checking seal status", &error).with_code(1))?;
-        show_status(session, &api, &seal, format).await.map_err(|failure| failure.with_code(1))?;
+        match &self.output.field {
+            Some(name) => {
+                let value = output::named(&seal, name, format);
+                let missing = || Failure::local(format!("Field \"{name}\" not present in seal status"));
+                session.world.out_raw(&value.ok_or_else(missing)?);
+            }
+            None => {
+                let shown = show_status(session, &api, &seal, format).await;
+                shown.map_err(|failure| failure.with_code(1))?;
+            }
+        }
         let sealed = seal.get("sealed").and_then(serde_json::Value::as_bool).unwrap_or(true);
         Ok(if sealed { 2 } else { 0 })
     }

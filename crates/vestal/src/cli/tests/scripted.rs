@@ -270,6 +270,41 @@ fn a_token_to_log_in_with_may_come_from_standard_input_or_a_file_by_its_name() {
 }
 
 #[test]
+fn a_login_warns_of_a_stronger_token_whatever_the_output() {
+    for (arguments, warned) in [
+        (&["login", "-format=json", "a"][..], "The VAULT_TOKEN environment"),
+        (&["login", "-field=token", "a"], "The VAULT_TOKEN environment"),
+        (&["login", "-no-print", "a"], "The VAULT_TOKEN environment"),
+        (&["login", "-no-store", "-format=json", "a"], "The token was not kept"),
+        (&["login", "-token-only", "a"], ""),
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        let token = [("VAULT_TOKEN", "own")];
+        let ran = run_in(home.path().to_owned(), &token, "", &Server::answering([ok(LOOKUP)]), arguments);
+        assert_eq!(ran.code, 0);
+        assert!(ran.stderr.contains(warned) && ran.stderr.is_empty() == warned.is_empty(), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn one_field_of_the_status_and_the_details_of_a_list_are_shown_when_asked_for() {
+    let status = r#"{"type":"shamir","initialized":true,"sealed":true}"#;
+    let list = r#"{"request_id":"r","data":{"keys":["a","b"],"key_info":{"a":{"n":1,"x":"y"},"b":{"n":2}}}}"#;
+    let table = "Keys    n    x\n----    -    -\na       1    y\nb       2    n/a\n";
+    let cases: [(&[&str], _, u8, &str); 4] = [
+        (&["status", "-field=type"], status, 2, "shamir"),
+        (&["status", "-field=nosuch"], status, 1, ""),
+        (&["list", "-detailed", "x"], list, 0, table),
+        (&["list", "x"], list, 0, "Keys\n----\na\nb\n"),
+    ];
+    for (arguments, answer, code, stdout) in cases {
+        let home = tempfile::tempdir().unwrap();
+        let ran = run_in(home.path().to_owned(), &[], "", &Server::answering([ok(answer)]), arguments);
+        assert_eq!((ran.code, ran.stdout.as_str()), (code, stdout), "{arguments:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
 fn a_policy_without_rules_is_none() {
     let home = tempfile::tempdir().unwrap();
     let answer = r#"{"request_id":"r","data":{"name":"root","policy":""}}"#;

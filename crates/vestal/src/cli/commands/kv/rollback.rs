@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use vestal_client::Kv;
 
-use super::{Target, nothing_at, show_version, version_of};
+use super::{Target, nothing_at, version_of};
 use crate::cli::commands::Run;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::flags::{FormatFlag, OutputFlags};
@@ -47,6 +47,7 @@ impl Run for Rollback {
         let written = Kv(&api).write(&mount, &key, data, options).await;
         let secret =
             written.map_err(|error| session.failed(&format!("Error writing data to {path}"), &error))?;
-        show_version(session, secret.as_ref(), &OutputFlags { format: self.format, field: None }, &path)
+        let flags = OutputFlags { format: self.format, field: None };
+        session.show_or_say(secret.as_ref(), &flags, &format!("Success! Data written to: {path}"))
     }
 }
