@@ -193,7 +193,8 @@ async fn answer(
     durable: bool,
 ) -> Result<Reply<CredView>, Error> {
     // What keeps all credentials of a server waiting is noted in none of them.
-    if record.due.is_some_and(|due| due <= now) && record.may_refresh() {
+    let wanting = record.due.is_some_and(|due| due <= now) || !record.valid_for(now, asked);
+    if wanting && record.may_refresh() {
         app.add_standing(&mut record).await?;
     }
     if !record.valid_for(now, asked) {

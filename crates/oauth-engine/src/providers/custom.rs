@@ -61,7 +61,7 @@ impl Custom {
         };
         Ok(Self {
             origin: origin(&token_endpoint),
-            rotation: rotation::of(options, lesson.reusable)?,
+            rotation: rotation::of(options, lesson.is_reusable())?,
             client,
             params,
             authorization_endpoint,

@@ -282,33 +282,30 @@ impl Refresher {
     /// Writes the credential until it is durable, and answers then.
     pub(super) async fn establish(&self, id: &str, made: Made, landing: Landing<Result<(), ConnectFailure>>) {
         let mut failures = 0;
-        loop {
+        let end = loop {
             match self.write_made(id, &made).await {
-                Ok(()) => break landing.tell(Ok(())),
+                Ok(()) => break Ok(()),
                 Err(failure) if hopeless(&failure) => {
                     tracing::error!(credential = id, %failure, "a new credential can not be stored");
-                    break landing.tell(Err(failure.into()));
+                    break Err(failure.into());
                 }
                 Err(StorageError::Conflict) if failures < 4 => failures += 1,
-                Err(StorageError::Conflict) if self.superseded(id, &made).await => {
-                    break landing.tell(Ok(()));
-                }
+                Err(StorageError::Conflict) if self.superseded(id, &made).await => break Ok(()),
                 Err(failure) => {
                     failures += 1;
                     tracing::error!(credential = id, %failure, "a new credential is in memory only, storing it is tried again");
                     self.clock.sleep_until(self.clock.now().plus(SETTLE.after(failures, id))).await;
                 }
             }
-        }
+        };
         // Whatever was held against the server, it has just served.
-        self.circuits.healthy(&made.server.id);
+        self.circuits.served(&made.server);
         self.bell.well(&made.server.id);
-        let new = made.issued.tokens.refresh_token.as_ref();
-        let reusable = made.presented.as_ref().is_some_and(|old| new.is_none_or(|new| new == old));
-        let lesson = Lesson { style: made.issued.learned, reusable };
+        let lesson = Lesson::of(&made.issued, made.presented.as_ref());
         if lesson != Lesson::default() {
             self.servers.learn(&made.server, lesson).await;
         }
+        landing.land(end);
     }
 
     async fn write_made(&self, id: &str, made: &Made) -> Result<(), StorageError> {
@@ -316,6 +313,9 @@ impl Refresher {
         let generation = old.as_ref().map(|old| old.generation);
         if generation == Some(made.record.generation) {
             // An earlier try did take place, though its answer was lost.
+            if let Some(at) = old.and_then(|old| old.due) {
+                self.bell.due(made.server.id.clone(), at);
+            }
             return Ok(());
         }
         let mut changes = Changes::new();
@@ -326,7 +326,7 @@ impl Refresher {
             && base != generation
         {
             let orphan = Orphan::of(&made.server, &made.issued.tokens, self.clock.now());
-            self.store.put_orphan(&mut changes, made.record.generation, &orphan)?;
+            self.store.put_orphan(&mut changes, made.record.generation, &orphan).await?;
             changes.reserved();
             return self.store.commit(changes).await.map(drop);
         }
@@ -384,7 +384,7 @@ impl Refresher {
         let mut changes = Changes::new();
         self.store.drop_intent(&mut changes, id, intent.generation)?;
         if let Some(left) = left {
-            self.store.put_orphan(&mut changes, intent.generation, left)?;
+            self.store.put_orphan(&mut changes, intent.generation, left).await?;
         }
         changes.reserved();
         self.store.commit(changes).await.map(drop)

@@ -55,6 +55,8 @@ struct Bucket {
 
 impl Bucket {
     fn refill(&mut self, now: Timestamp) {
+        // The clock may have been set back.
+        self.since = self.since.min(now);
         let passed = now.since(self.since).as_secs() / EACH.as_secs();
         let more = u32::try_from(passed).unwrap_or(u32::MAX);
         if more == 0 {

@@ -20,6 +20,7 @@ mod connecting;
 mod crashes;
 mod hazards;
 mod life;
+mod overtaken;
 mod providers;
 mod reading;
 mod scale;
