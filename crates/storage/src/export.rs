@@ -8,7 +8,7 @@
 //! compaction and the way to another kind of store. Knows nothing of sled.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -35,6 +35,14 @@ pub(crate) struct Contents {
     pub(crate) end: Position,
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
+}
+
+/// What an export is called until it is whole.
+pub(crate) const UNFINISHED: &str = "new.tmp";
+
+/// The frame that an export of this name reaches; `None` when the name is none of ours.
+pub(crate) fn frame_of(name: &str) -> Option<u64> {
+    name.strip_suffix(".export").filter(|stem| stem.len() == 16)?.parse().ok()
 }
 
 /// The file name of the export that reaches `end`.
@@ -146,6 +154,36 @@ impl<R: Read> Source<'_, R> {
             return Err(damaged(self.path, at, "an entry's length is impossible"));
         }
         Ok(length)
+    }
+}
+
+/// The end entry and the checksum behind it.
+const TAIL: i64 = 1 + 3 * 8 + 32 + 8 + 32;
+
+/// Looks, at both ends alone, whether the file at `path` is the export of `store` that reaches `end`.
+pub(crate) fn glance(path: &Path, store: &StoreId, end: &Position) -> Result<(), StorageError> {
+    let other = |why| damaged(path, 0, why);
+    let mut file = File::open(path).map_err(|error| cannot("read", path, &error))?;
+    let mut head = [0; 8 + 4 + 16];
+    let mut tail = [0; TAIL as usize];
+    file.read_exact(&mut head)
+        .and_then(|()| file.seek(SeekFrom::End(-TAIL)))
+        .and_then(|_| file.read_exact(&mut tail))
+        .map_err(|_| other("the export is cut short"))?;
+    let mut source = Source { path, file: BufReader::new(&head[..]), digest: Sha256::new(), at: 0 };
+    let (magic, _format, owner): ([u8; 8], [u8; 4], StoreId) =
+        (source.array()?, source.array()?, source.array()?);
+    if magic != MAGIC || owner != *store {
+        return Err(other("the export is of another store"));
+    }
+    let mut source = Source { path, file: BufReader::new(&tail[..]), digest: Sha256::new(), at: 0 };
+    let mark: [u8; 1] = source.array()?;
+    let (frame, seq, epoch) = (source.number()?, source.number()?, source.number()?);
+    let found = Position { frame, seq, epoch, digest: source.array()? };
+    if mark != [END] || found != *end {
+        Err(other("the export is not the one that the manifest names"))
+    } else {
+        Ok(())
     }
 }
 

@@ -220,6 +220,38 @@ async fn a_disk_that_is_really_full_loses_nothing_and_works_again_when_there_is_
     goes_on(&store, "room again").await;
 }
 
+/// Nobody else fills this disk: it is as small as the store allows, and must open again all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_filled_its_small_disk_opens_again_after_a_kill() {
+    let (Some(disk), Some(other)) = (SmallDisk::mount("60m"), SmallDisk::mount("60m")) else {
+        eprintln!("not allowed to mount: no disk can be filled here");
+        return;
+    };
+    let options = SledOptions::new(disk.0.path().join("store"));
+    let mut model = Model::new();
+    let store = SledStore::open(&options).unwrap();
+    let epoch = lead(&store).await;
+    for number in 0.. {
+        let bytes = vec![u8::try_from(number % 251).unwrap(); 32 << 10];
+        match store.commit(batch(epoch, vec![put(key(number), bytes.clone())])).await {
+            Ok(seq) => drop(model.insert(key(number), (bytes, Stamp(seq.0)))),
+            Err(StorageError::Full(_)) => break,
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert!(model.len() > 100, "{} records of 32 KiB on 60 MiB", model.len());
+    // As a kill leaves it, on another disk of that size.
+    copy(&options.directory, &other.0.path().join("store"));
+    for _ in 0..3 {
+        let store = SledStore::open(&SledOptions::new(other.0.path().join("store"))).unwrap();
+        holds(&store, &model, "after the kill").await;
+        let epoch = lead(&store).await;
+        let last = model.pop_last().unwrap().0;
+        store.commit(batch(epoch, vec![Op::Delete { key: last }])).await.expect("deletions go on");
+        store.close().await.unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_opens_on_a_full_disk_by_means_of_its_reserve() {
     let Some(disk) = SmallDisk::mount("200m") else {
