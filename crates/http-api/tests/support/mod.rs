@@ -186,6 +186,17 @@ impl Wire {
         }
     }
 
+    /// The head of an answer that has no body, whatever length it tells.
+    pub async fn head(&mut self) -> Raw {
+        let mut bytes = Vec::new();
+        loop {
+            if let Some(raw) = Raw::parse(&bytes) {
+                return raw;
+            }
+            assert_ne!(self.0.read_buf(&mut bytes).await.unwrap(), 0, "the connection ended early");
+        }
+    }
+
     /// Everything up to the end.
     pub async fn rest(mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
