@@ -36,7 +36,8 @@ async fn health_tells_the_state_by_its_code() {
     let (code, body) = health(&vault, json!({})).await.unwrap();
     assert_eq!((code, &body["initialized"], &body["sealed"]), (501, &json!(false), &json!(true)));
     assert_eq!(health(&vault, json!({ "uninitcode": "299" })).await.unwrap().0, 299);
-    let made = vault.initialize(InitAsk { shares: 1, threshold: 1, passphrase: None }).await.unwrap();
+    let made =
+        vault.initialize(InitAsk { shares: Some(1), threshold: Some(1), passphrase: None }).await.unwrap();
     let (code, body) = health(&vault, json!({})).await.unwrap();
     assert_eq!(
         (code, &body["standby"], &body["replication_dr_mode"]),

@@ -62,7 +62,7 @@ pub(crate) async fn furnish(
     vault: &Arc<Vault>,
     root_token: Option<&SecretString>,
 ) -> anyhow::Result<(SecretString, SecretString)> {
-    let made = vault.initialize(InitAsk { shares: 1, threshold: 1, passphrase: None }).await?;
+    let made = vault.initialize(InitAsk { shares: Some(1), threshold: Some(1), passphrase: None }).await?;
     let key = made.keys.first().cloned().context("initialisation gave no key")?;
     vault.unseal(key.clone()).await?;
     let in_base64 = made.keys_base64.first().cloned().unwrap_or(key);
