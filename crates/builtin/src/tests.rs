@@ -422,3 +422,14 @@ async fn a_version_that_is_cut_while_it_is_read_gives_way_to_the_newer_one() {
     });
     assert_eq!(read.body_json()["data"], json!({ "n": 2 }));
 }
+
+#[test]
+fn generic_is_kv_without_versions() {
+    let kinds = kinds().unwrap();
+    let served = |version: Option<&str>| {
+        let options = version.map(|version| ("version".to_owned(), version.to_owned())).into_iter().collect();
+        kinds.iter().filter(|kind| kind.name == "generic").any(|kind| (kind.serves)(&options))
+    };
+    assert!(served(None));
+    assert!(!served(Some("1")) && !served(Some("2")));
+}
