@@ -94,6 +94,17 @@ fn a_wish_for_wrapping_is_a_duration() {
 }
 
 #[test]
+fn a_wrapping_format_that_is_not_built_is_refused() {
+    for (format, ttl, refused) in
+        [("jwt", "60", true), ("jwt", "0", false), ("JWT", "60", false), ("", "60", false)]
+    {
+        let given = [("x-vault-wrap-format", format.as_bytes()), ("x-vault-wrap-ttl", ttl.as_bytes())];
+        assert_eq!(wrap(&headers(&given)).is_err(), refused, "{format} {ttl}");
+    }
+    assert_eq!(wrap(&headers(&[("x-vault-wrap-format", b"jwt")])), Ok(None));
+}
+
+#[test]
 fn there_is_one_namespace_with_a_few_spellings() {
     for name in ["", "root", "/", "//", "root/", "/root", "root//", "/root/"] {
         assert_eq!(check_namespace(&headers(&[("x-vault-namespace", name.as_bytes())])), Ok(()), "{name}");
