@@ -72,7 +72,10 @@ impl Exchange {
             Err(refusal) => Err(refusal),
         };
         let mut response = outcome.unwrap_or_else(|refusal| refusal.render(&parts.method));
-        let unread = !body.is_end_stream() && !self.drop_rest(&parts, &mut body, deadline).await;
+        // Whoever was given up is not waited for again.
+        let given_up = response.status() == StatusCode::REQUEST_TIMEOUT;
+        let unread =
+            !body.is_end_stream() && (given_up || !self.drop_rest(&parts, &mut body, deadline).await);
         if (disorderly || unread) && parts.version != Version::HTTP_2 {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -87,6 +90,28 @@ impl Exchange {
             "answered"
         );
         Answered { response, unread }
+    }
+
+    /// Reads on to the end of the body, if that is near; whether it got there.
+    async fn drop_rest<B>(&self, parts: &Parts, body: &mut Observed<B>, deadline: Timestamp) -> bool
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let most = if parts.version == Version::HTTP_2 {
+            // No end of the connection helps there: what is a little too long must get its answer, too.
+            u64::try_from(self.limits.body_bytes).map_or(u64::MAX, |most| most.saturating_mul(2))
+        } else if parts.headers.contains_key(header::EXPECT) {
+            // Who waits to be asked for the body has not sent it, and is not to be asked.
+            return body.is_end_stream();
+        } else {
+            leftover::NEAR
+        };
+        let patience = deadline.min(self.clock.now().plus(leftover::PATIENCE));
+        let dropping = std::pin::pin!(leftover::drop_rest(body, most));
+        match select(dropping, self.clock.sleep_until(patience)).await {
+            Either::Left((ended, _)) => ended,
+            Either::Right(_) => false,
+        }
     }
 
     async fn respond<B>(
@@ -115,28 +140,6 @@ impl Exchange {
         };
         drop(room);
         Ok(response)
-    }
-
-    /// Reads on to the end of the body, if that is near; whether it got there.
-    async fn drop_rest<B>(&self, parts: &Parts, body: &mut Observed<B>, deadline: Timestamp) -> bool
-    where
-        B: Body<Data = Bytes> + Unpin,
-    {
-        let most = if parts.version == Version::HTTP_2 {
-            // No end of the connection helps there: what is a little too long must get its answer, too.
-            u64::try_from(self.limits.body_bytes).map_or(u64::MAX, |most| most.saturating_mul(2))
-        } else if parts.headers.contains_key(header::EXPECT) {
-            // Who waits to be asked for the body has not sent it, and is not to be asked.
-            return body.is_end_stream();
-        } else {
-            leftover::NEAR
-        };
-        let patience = deadline.min(self.clock.now().plus(leftover::PATIENCE));
-        let dropping = std::pin::pin!(leftover::drop_rest(body, most));
-        match select(dropping, self.clock.sleep_until(patience)).await {
-            Either::Left((ended, _)) => ended,
-            Either::Right(_) => false,
-        }
     }
 
     async fn take<B>(&self, body: &mut B, deadline: Timestamp) -> Result<Held, Refusal>

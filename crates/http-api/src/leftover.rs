@@ -23,11 +23,12 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Observed<B> {
     body: B,
     ended: bool,
+    broken: bool,
 }
 
 impl<B: Body> Observed<B> {
     pub(crate) fn new(body: B) -> Self {
-        Self { ended: body.is_end_stream(), body }
+        Self { ended: body.is_end_stream(), broken: false, body }
     }
 }
 
@@ -41,12 +42,14 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Observed<B> {
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let this = self.get_mut();
         let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
-        this.ended = frame.is_none();
+        // After a fault nothing more comes, but that is no end: nobody knows what would follow.
+        this.broken |= matches!(frame, Some(Err(_)));
+        this.ended = frame.is_none() && !this.broken;
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ended || self.body.is_end_stream()
+        self.ended || (!self.broken && self.body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {

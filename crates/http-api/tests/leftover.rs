@@ -87,6 +87,20 @@ async fn a_body_in_chunks_that_was_read_ends_no_connection() {
 }
 
 #[tokio::test]
+async fn a_body_whose_framing_breaks_ends_the_connection() {
+    let running = start(FakeKernel::obliging(), Limits::default());
+    for (method, status) in [("POST", 400), ("DELETE", 200)] {
+        let mut wire = Wire::open(running.address).await;
+        wire.write(&format!("{method} /v1/kv/a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"))
+            .await;
+        wire.write("7\r\n{\"a\":1}\r\nx\r\n").await;
+        let answer = wire.answer().await;
+        assert_eq!((answer.status, answer.header("connection")), (status, Some("close")), "{method}");
+        assert!(wire.rest().await.is_empty());
+    }
+}
+
+#[tokio::test]
 async fn a_long_body_that_nobody_wants_is_not_waited_for_and_the_answer_says_so() {
     let running = start(FakeKernel::obliging(), Limits::default());
     let body = "x".repeat(300_000);
