@@ -10,7 +10,7 @@ use serde::de::value::StringDeserializer;
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor,
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 /// Input that does not fit the endpoint's fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,11 +145,34 @@ impl<'de> MapAccess<'de> for InputFields {
             return Err(serde::de::Error::custom("a value without its name"));
         };
         let dialect = self.dialect;
+        let value = if dialect == Dialect::Loaded { with_plain_numbers(value) } else { value };
         seed.deserialize(Lenient(value, dialect)).map_err(|failure| {
             let reason = dialect.worded(failure.reason, &name);
             FieldError { field: Some(failure.field.unwrap_or(name)), reason, ..failure }
         })
     }
+}
+
+/// What is loaded into the reference gets numbers as floats, so as text they have their shortest digits and no exponent:
+/// `1000.0` and `1e3` are `1000`. Integers keep all of their digits, which floats would lose.
+fn with_plain_numbers(value: Value) -> Value {
+    match value {
+        Value::Number(number) => Value::Number(plain(number)),
+        Value::Array(items) => items.into_iter().map(with_plain_numbers).collect(),
+        Value::Object(members) => {
+            members.into_iter().map(|(name, value)| (name, with_plain_numbers(value))).collect()
+        }
+        other => other,
+    }
+}
+
+fn plain(number: Number) -> Number {
+    let text = number.to_string();
+    if !text.contains(['.', 'e', 'E']) {
+        return number;
+    }
+    let float = text.parse::<f64>().ok().filter(|float| float.is_finite());
+    float.and_then(|float| float.to_string().parse().ok()).unwrap_or(number)
 }
 
 /// One value, read as leniently as Vault's clients expect.

@@ -43,7 +43,8 @@ impl<'de> Deserialize<'de> for Seconds {
         }
         let nanos = duration_nanos(&value).map_err(D::Error::custom)?;
         let seconds = nanos / 1_000_000_000;
-        if nanos < 0 {
+        // The fraction is cut before the sign is judged, as in the reference: `-0.5s` is 0.
+        if seconds < 0 {
             return Err(D::Error::custom(format_args!("cannot provide negative value '{seconds}'")));
         }
         // Beyond this, a span of nanoseconds no longer fits 64 bits; the reference overflows here.

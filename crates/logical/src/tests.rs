@@ -242,6 +242,36 @@ async fn a_write_whose_target_is_looked_for_first_says_so_of_its_input() {
 }
 
 #[test]
+fn numbers_as_texts_have_no_exponent_for_what_is_loaded() {
+    for (sent, expected) in [
+        ("1000.0", "1000"),
+        ("1e3", "1000"),
+        ("1E21", "1000000000000000000000"),
+        ("1.50", "1.5"),
+        ("-0.25e-1", "-0.025"),
+        ("12345678901234567890123", "12345678901234567890123"),
+        ("1e999", "1e+999"),
+    ] {
+        let input: Value =
+            serde_json::from_str(&format!(r#"{{"text":{sent},"list":[{sent}],"pairs":{{"a":{sent}}}}}"#))
+                .unwrap();
+        let found = read_all(input.clone()).unwrap();
+        assert_eq!(found.text.as_deref(), Some(expected), "{sent}");
+        assert_eq!(
+            (found.list.0, found.pairs.0["a"].as_str()),
+            (vec![expected.to_owned()], expected),
+            "{sent}"
+        );
+        let built_in = read_as(input, Dialect::BuiltIn).unwrap();
+        assert_eq!(
+            built_in.text,
+            Some(sent.parse::<serde_json::Number>().unwrap().to_string()),
+            "what is built in keeps the digits"
+        );
+    }
+}
+
+#[test]
 fn leniencies_of_the_clients_are_honoured() {
     let read = |input| read_all(input).unwrap();
     for (sent, expected) in [(json!(5), "5"), (json!(true), "1"), (json!(null), ""), (json!("x"), "x")] {
@@ -271,6 +301,8 @@ fn leniencies_of_the_clients_are_honoured() {
         (json!("+5"), Some(5)),
         (json!("1h30m"), Some(5400)),
         (json!("1500ms"), Some(1)),
+        (json!("-0.5s"), Some(0)),
+        (json!("-999ms"), Some(0)),
         (json!("2d"), Some(172_800)),
         (json!(""), Some(0)),
         (json!(null), None),
