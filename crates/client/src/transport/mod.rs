@@ -5,6 +5,7 @@
 //! [`TransportError::Broken`]. Addresses of machine metadata are refused by name, as literals and after
 //! resolving. It does not know what the calls are for, and keeps no credentials but the TLS key.
 
+mod body;
 mod failure;
 mod forbidden;
 mod resolver;
@@ -22,17 +23,19 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::header::HOST;
-use reqwest::{Client, ClientBuilder, redirect, retry};
+use reqwest::{Body, Client, ClientBuilder, redirect, retry};
 use url::{Host, Position, Url};
 use vestal_crypto::SecretBytes;
 use vestal_logical::{HttpTransport, OutboundRequest, OutboundResponse, TransportError};
 
+use body::{Taken, Watched};
 use resolver::Resolver;
 pub use tls::{ServerName, TlsOptions};
 
 /// The far bound of a call whose caller sets none.
 const LONGEST_CALL: Duration = Duration::from_mins(5);
-/// Short of any caller's limit, so that a host that swallows packets is told as not sent.
+/// Bounds connecting in a call whose caller sets no limit. A caller's own limit bounds connecting too, and is not cut
+/// short; whether the request was sent is told by its body.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// Below the 60 s after which common balancers drop a silent connection.
 const IDLE_LIMIT: Duration = Duration::from_secs(50);
@@ -43,9 +46,15 @@ pub struct Transport(Arc<Clients>);
 
 /// Two pools: a connection made under the looser rule must not serve a call under the stricter one.
 struct Clients {
-    guarded: Client,
-    anywhere: Client,
+    guarded: Pools,
+    anywhere: Pools,
     server_name: Option<ServerName>,
+}
+
+/// Connections under one rule, for calls with a limit and without.
+struct Pools {
+    limited: Client,
+    unlimited: Client,
 }
 
 /// The option that cannot be used, and why.
@@ -71,10 +80,16 @@ impl Transport {
     }
 
     fn build(tls: &TlsOptions) -> Result<Self, String> {
-        let build = |reach_link_local| {
+        let finish = |builder: ClientBuilder, reach_link_local| {
             let resolver = Resolver { reach_link_local, server_name: tls.server_name.clone() };
-            let builder = tls.apply(limited().dns_resolver(resolver))?;
+            let builder = tls.apply(builder.dns_resolver(resolver))?;
             builder.build().map_err(|error| format!("cannot set up TLS: {}", failure::innermost(&error)))
+        };
+        let build = |reach_link_local| -> Result<Pools, String> {
+            Ok(Pools {
+                limited: finish(limited(), reach_link_local)?,
+                unlimited: finish(limited().connect_timeout(CONNECT_LIMIT), reach_link_local)?,
+            })
         };
         let server_name = tls.server_name.clone();
         Ok(Self(Arc::new(Clients { guarded: build(false)?, anywhere: build(true)?, server_name })))
@@ -89,7 +104,6 @@ fn limited() -> ClientBuilder {
         .retry(retry::never())
         // One request per connection at a time: whether it was written is then certain.
         .http1_only()
-        .connect_timeout(CONNECT_LIMIT)
         .pool_idle_timeout(IDLE_LIMIT)
         .referer(false)
         .user_agent(concat!("vestal/", env!("CARGO_PKG_VERSION")))
@@ -106,16 +120,20 @@ impl Clients {
     async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, TransportError> {
         judge(&request.url, request.reach_link_local)?;
         let host = request.url.host_str().unwrap_or_default().to_owned();
-        let client = if request.reach_link_local { &self.anywhere } else { &self.guarded };
+        let pools = if request.reach_link_local { &self.anywhere } else { &self.guarded };
+        let client = if request.timeout.is_some() { &pools.limited } else { &pools.unlimited };
         let (url, headers) = self.renamed(&request)?;
         let mut call = client
             .request(request.method.clone(), url)
             .headers(headers)
             .timeout(request.timeout.unwrap_or(LONGEST_CALL));
+        // A request without a body spends nothing, and counts as sent.
+        let taken = Taken::new(request.body.is_empty());
         if !request.body.is_empty() {
-            call = call.body(request.body.expose().to_vec());
+            call = call.body(Body::wrap(Watched::new(request.body.expose().to_vec(), &taken)));
         }
-        let response = call.send().await.map_err(|error| failure::before_answer(&error, &host))?;
+        let response =
+            call.send().await.map_err(|error| failure::before_answer(&error, &host, taken.is_set()))?;
         read(response, request.max_answer, &host).await
     }
 
