@@ -90,7 +90,7 @@ pub(super) fn subject<'a>(
     claims.and_then(|claims| claims.get("sub")).or_else(before)
 }
 
-/// Asks who the access token speaks for. The error is a warning.
+/// Asks who the access token speaks for. The error is a text.
 pub(crate) async fn user_info(
     network: &Network,
     url: Option<&Url>,
