@@ -139,8 +139,11 @@ async fn refreshed(
     let id = refresher.store.id(name)?;
     for _ in 0..LOOKS {
         let now = refresher.clock.now();
-        if record.valid_for(now, asked) || !record.may_refresh() {
+        if record.valid_for(now, asked) {
             break;
+        }
+        if !record.may_refresh() {
+            return Ok((refresher.with_server_noted(&id, record).await?, true));
         }
         // What a longer wish alone asks for is rationed; joining what is under way costs nothing.
         let under_way = refresher.flights.has(&(id.clone(), record.generation));

@@ -4,7 +4,7 @@
 //! between the exchange and the commit is known; the old credential stays until the new one is durable.
 //!
 //! Invariants: equal requests at the same time share one exchange; a repeated code request gets the answer of the first
-//! for ten minutes, without a call; a failure leaves the old credential as it was. Knows nothing of paths.
+//! for ten minutes, without a call, as long as that answer is still true; a failure leaves the old credential as it was. Knows nothing of paths.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use super::settle::{hopeless, unavailable};
 use crate::credential::intent::{Candidate, Intent, Orphan};
 use crate::credential::record::{Accepted, Credential, Terms};
 use crate::credential::state::{Event, Phase, State, step};
-use crate::providers::{Allow, Grant, Issued, Options, ProviderError};
+use crate::providers::{Allow, Cause, Grant, Issued, Options, ProviderError};
 use crate::server::{Lesson, Server};
 
 /// A repeated code request gets the first one's answer this long.
@@ -57,8 +57,10 @@ pub(crate) enum ConnectFailure {
         name: String,
         text: String,
     },
-    /// 500 with this text.
+    /// The provider's fault: 500 with this text.
     Provider(String),
+    /// A fault of ours: 500 with this text.
+    Internal(String),
     Storage(StorageError),
 }
 
@@ -75,7 +77,8 @@ impl From<ConnectFailure> for Error {
             ConnectFailure::Server { name, text } => {
                 Self::invalid(format!("server \"{name}\" has configuration problems: {text}"))
             }
-            ConnectFailure::Provider(text) => Self::new(Kind::Internal, text).multi(),
+            ConnectFailure::Provider(text) => Self::new(Kind::Upstream, text).multi(),
+            ConnectFailure::Internal(text) => Self::new(Kind::Internal, text).multi(),
             ConnectFailure::Storage(failure) => failure.into(),
         }
     }
@@ -92,10 +95,25 @@ impl ConnectFailure {
             ProviderError::NotSent(_)
             | ProviderError::NoAnswer(_)
             | ProviderError::Busy { .. }
-            | ProviderError::Refused { .. }
-            | ProviderError::Internal(_) => Self::Provider(text),
+            | ProviderError::Refused { .. } => Self::Provider(text),
+            ProviderError::Internal(_) => Self::Internal(text),
         }
     }
+}
+
+/// Whether `record` is what an equal request made, and is what that one was told: whole, usable, and of these settings.
+/// Else the code is exchanged, for whoever connects anew wants to mend something.
+fn repeats(ask: &Connect, record: &Credential, now: Timestamp) -> bool {
+    let Some(before) = &record.accepted else { return false };
+    before.mac == ask.mac
+        && now.since(before.at) < REMEMBERED
+        && before.revision.is_none_or(|revision| revision == ask.server.revision)
+        && record.healthy(now)
+}
+
+/// The log line of a grant that bought nothing; no text in it came from outside.
+fn tell(ask: &Connect, failure: &ProviderError) {
+    tracing::info!(credential = ask.id, cause = %Cause::of(failure), "connecting failed");
 }
 
 /// What a new credential may take the place of.
@@ -152,8 +170,7 @@ impl Refresher {
         let Offer::Code { code, redirect_url } = &ask.grant else { return Ok(None) };
         let asked = self.clock.now();
         let present = self.store.by_id(&ask.id).await?;
-        let before = present.as_ref().and_then(|record| record.accepted.as_ref());
-        if before.is_some_and(|before| before.mac == ask.mac && asked.since(before.at) < REMEMBERED) {
+        if present.is_some_and(|record| repeats(ask, &record, asked)) {
             tracing::info!(credential = ask.id, "the same code was accepted before, nothing is exchanged");
             return Ok(None);
         }
@@ -162,10 +179,11 @@ impl Refresher {
             redirect_url: redirect_url.clone(),
             options: ask.options.clone(),
         };
-        let issued = self.buy(&ask.server, grant, "exchange failed", asked).await?;
+        let issued = self.buy(ask, grant, asked).await?;
         let now = self.clock.now();
         let mut record = Credential::connected(self.terms(ask), &issued, None, asked, now);
-        record.accepted = Some(Accepted { mac: ask.mac.clone(), at: now });
+        record.accepted =
+            Some(Accepted { mac: ask.mac.clone(), revision: Some(ask.server.revision), at: now });
         let server = Arc::clone(&ask.server);
         Ok(Some(Made {
             record,
@@ -188,6 +206,7 @@ impl Refresher {
                 self.establish(&ask.id, made, landing).await;
             }
             Err(failure) => {
+                tell(&ask, &failure);
                 let left = Orphan::withheld(&ask.server, &failure, self.clock.now());
                 landing.tell(Err(ConnectFailure::of(failure, "refresh failed", &ask.server)));
                 self.withdraw(&ask.id, &intent, left).await;
@@ -198,7 +217,7 @@ impl Refresher {
     /// Makes the handed-in token durable before it is presented.
     async fn put_candidate(&self, ask: &Connect) -> Result<Stamped<Intent>, ConnectFailure> {
         let Offer::RefreshToken(refresh_token) = &ask.grant else {
-            return Err(ConnectFailure::Provider("there is no refresh token".to_owned()));
+            return Err(ConnectFailure::Internal("there is no refresh token".to_owned()));
         };
         let present = self.store.by_id(&ask.id).await?;
         let terms = self.terms(ask);
@@ -262,15 +281,15 @@ impl Refresher {
         })
     }
 
-    async fn buy(
-        &self,
-        server: &Server,
-        grant: Grant,
-        prefix: &str,
-        asked: Timestamp,
-    ) -> Result<Issued, ConnectFailure> {
-        let allow = self.allow(asked).await.map_err(|failure| ConnectFailure::of(failure, prefix, server))?;
-        call(server, grant, allow).await.map_err(|failure| ConnectFailure::of(failure, prefix, server))
+    async fn buy(&self, ask: &Connect, grant: Grant, asked: Timestamp) -> Result<Issued, ConnectFailure> {
+        let bought = match self.allow(asked).await {
+            Ok(allow) => call(&ask.server, grant, allow).await,
+            Err(failure) => Err(failure),
+        };
+        bought.map_err(|failure| {
+            tell(ask, &failure);
+            ConnectFailure::of(failure, "exchange failed", &ask.server)
+        })
     }
 
     async fn allow(&self, now: Timestamp) -> Result<Allow, ProviderError> {

@@ -124,6 +124,7 @@ impl Outcome {
     ) -> Result<Next, IllegalStep> {
         record.attempt = intent.attempt;
         let now = around.now;
+        record.forgive_other_than(around.revision);
         match self {
             Self::Issued(issued, asked) => {
                 record.take(issued, *asked, now);
@@ -161,7 +162,7 @@ impl Outcome {
                 Ok(Next::End)
             }
             Self::ClientRefused(text) => {
-                record.user_trouble(text, now);
+                record.settings_trouble(text, around.revision, now);
                 let next = unspent(record, intent)?;
                 // Others are first when the server is tried again, should it have been about this one after all.
                 record.due = around.floor.or_never(now.plus(CREDENTIAL.after(1, around.id)));
@@ -172,7 +173,7 @@ impl Outcome {
                 unspent(record, intent)
             }
             Self::RequestRefused(text) => {
-                record.user_trouble(text, now);
+                record.settings_trouble(text, around.revision, now);
                 let next = unspent_intent(intent);
                 step(Phase::Refreshing, Event::Parked)?;
                 record.state = State::Parked(ParkedBy::Settings(around.revision));

@@ -29,7 +29,7 @@ use crate::credential::intent::Intent;
 use crate::credential::record::Credential;
 use crate::credential::state::{Event, ParkedBy, State, step};
 use crate::credential::store::{Credentials, whole};
-use crate::providers::{Allow, Grant, Issued, ProviderError};
+use crate::providers::{Allow, Cause, Grant, Issued, ProviderError};
 use crate::server::{Server, ServerProblem, Servers};
 
 /// Looks at a record that changes under our eyes are repeated this often.
@@ -109,6 +109,9 @@ impl Refresher {
             None => Err(ProviderError::NotSent("there is no refresh token".to_owned())),
         };
         drop(place);
+        if let Err(failure) = &answer {
+            tracing::warn!(credential = id, cause = %Cause::of(failure), "a refresh brought no tokens");
+        }
         let answered = self.clock.now();
         let outcome = Outcome::of(answer, asked, self.circuits.proven(&server));
         self.judge(&server, &outcome);
@@ -278,20 +281,10 @@ impl Refresher {
         why: Why,
     ) -> Result<Begun, Error> {
         let text = problem.to_string();
-        let text = text.strip_prefix("user: ").unwrap_or(&text);
         let mut noted = record.value.clone();
-        noted.server_trouble(text, self.clock.now());
-        if matches!(why, Why::Read { .. }) && record.trouble.server.as_deref() != Some(text) {
-            let mut changes = Changes::new();
-            self.store.replace(&mut changes, id, Some(&record), Some(&noted))?;
-            match self.store.commit(changes).await {
-                Err(StorageError::Conflict) => return Err(StorageError::Conflict.into()),
-                // The reader hears it all the same.
-                Err(failure) => {
-                    tracing::warn!(credential = id, %failure, "a server's trouble could not be noted");
-                }
-                Ok(_) => {}
-            }
+        noted.server_trouble(&text, self.clock.now());
+        if matches!(why, Why::Read { .. }) && record.trouble.server.as_deref() != Some(&text) {
+            self.note(id, &record, &noted).await?;
         }
         Ok(Begun::Nothing(End::of(Some(noted), Effect::NoServer)))
     }

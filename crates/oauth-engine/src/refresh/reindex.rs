@@ -175,7 +175,8 @@ async fn wake_one(refresher: &Refresher, entry: &DueEntry) -> Result<bool, Stora
     step(old.state.phase(), event).map_err(|illegal| StorageError::Corrupt(illegal.to_string()))?;
     let now = refresher.clock.now();
     let due = refresher.floor().await.map_err(unavailable)?.or_never(now);
-    let new = Credential { state, due, ..old.value.clone() };
+    let mut new = Credential { state, due, ..old.value.clone() };
+    new.forgive_other_than(server.revision);
     let mut changes = Changes::new();
     refresher.store.replace(&mut changes, &entry.id, Some(&old), Some(&new))?;
     changes.reserved();

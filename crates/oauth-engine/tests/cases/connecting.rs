@@ -298,6 +298,53 @@ async fn the_same_code_twice_is_answered_alike_without_a_second_call() {
 }
 
 #[tokio::test]
+async fn the_same_code_is_exchanged_again_when_what_it_made_is_of_no_use() {
+    let world = World::new();
+    let house = world.open().await;
+    house.config(json!({ "tune_refresh_check_interval_seconds": 0 })).await;
+    let fields = |server: &str| json!({ "server": server, "code": "code*", "redirect_url": "http://r" });
+    let calls = |host: &str| world.told(host).len();
+
+    // The provider refused its refresh token for good.
+    house.server("refused", "a.example", json!({})).await;
+    house.write("a", fields("refused")).await.empty();
+    world.idp.script("a.example", [Act::Answer(400, json!({ "error": "invalid_grant" }), &[])]);
+    house.read_min("a", 4000).await.invalid();
+    house.write("a", fields("refused")).await.empty();
+    assert_eq!(calls("a.example"), 3);
+    assert_eq!(house.read("a").await.warnings(), [""; 0]);
+    assert_eq!(house.read("a").await.token(), "token_2");
+
+    // It has expired and cannot be refreshed.
+    house.server("short", "b.example", json!({})).await;
+    world.idp.with("b.example", |realm| realm.turn = Turn::None);
+    world.idp.lives("b.example", [json!(5), json!(600)]);
+    house.write("b", fields("short")).await.empty();
+    assert_eq!(house.read("b").await.invalid(), "token expired");
+    house.write("b", fields("short")).await.empty();
+    assert_eq!(house.read("b").await.token(), "token_2");
+
+    // It waits, for its server went elsewhere.
+    house.server("moved", "c.example", json!({})).await;
+    house.write("c", fields("moved")).await.empty();
+    house.server("moved", "d.example", json!({})).await;
+    assert!(house.read_min("c", 4000).await.invalid().contains("another origin"));
+    house.write("c", fields("moved")).await.empty();
+    assert_eq!((calls("c.example"), calls("d.example")), (1, 1));
+    assert_eq!(house.read("c").await.warnings(), [""; 0]);
+
+    // Its server is another client since.
+    house.server("rewritten", "e.example", json!({})).await;
+    house.write("e", fields("rewritten")).await.empty();
+    house.server("rewritten", "e.example", json!({})).await;
+    house.write("e", fields("rewritten")).await.empty();
+    assert_eq!(house.read("e").await.token(), "token_2");
+    house.write("e", fields("rewritten")).await.empty();
+    assert_eq!(calls("e.example"), 2, "and now it is of use");
+    world.check().await;
+}
+
+#[tokio::test]
 async fn two_writes_of_one_code_at_once_share_one_exchange() {
     let world = World::new();
     let house = world.open().await;

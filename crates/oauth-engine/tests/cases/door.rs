@@ -53,7 +53,7 @@ impl Got {
     /// The text of a 500.
     pub(crate) fn internal(self) -> String {
         match self {
-            Self::Failed(Kind::Internal, text) => text,
+            Self::Failed(Kind::Internal | Kind::Upstream, text) => text,
             other => panic!("{other:?}"),
         }
     }

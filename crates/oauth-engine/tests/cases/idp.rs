@@ -268,10 +268,10 @@ async fn send(idp: &Idp, request: &OutboundRequest) -> Result<OutboundResponse, 
             idp.ledger.lock().unwrap()[mark].fate = format!("answered {status}");
             Ok(answer(status, &body, headers))
         }
-        Some(Act::RequestLost) => Err(TransportError::Broken("connection reset".to_owned())),
+        Some(Act::RequestLost) => Err(TransportError::Reset("connection reset".to_owned())),
         Some(Act::AnswerLost) => {
             idp.carry_out(&host, &form, mark);
-            Err(TransportError::Broken("connection reset".to_owned()))
+            Err(TransportError::Reset("connection reset".to_owned()))
         }
         Some(Act::Garbage) => {
             idp.carry_out(&host, &form, mark);

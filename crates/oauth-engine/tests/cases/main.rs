@@ -14,6 +14,7 @@
 
 mod door;
 mod idp;
+mod log;
 mod world;
 
 mod connecting;
