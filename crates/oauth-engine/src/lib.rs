@@ -73,6 +73,7 @@ impl OAuthApp {
         let now = self.context.clock.now();
         match self.servers.get(&record.server).await {
             Ok(server) => {
+                record.forgive_other_than(server.revision);
                 if let Some(text) = self.refresher.circuits.refusal(&server) {
                     record.user_trouble(&text, now);
                 }

@@ -246,6 +246,7 @@ async fn write(app: &Arc<OAuthApp>, call: &Call, fields: CredFields) -> Result<R
                 vestal_logical::Kind::Internal,
                 "oauth2: token expired and refresh token is not set",
             )
+            .because("an empty refresh token was handed in")
             .multi());
         }
         (_, None, Some(token)) => Offer::RefreshToken(token.0),

@@ -1,7 +1,8 @@
 //! Judges an answer of a token endpoint that is no success (specification §3.7, §7.5).
 //!
 //! Invariants: a text never carries the body of an answer, only the error members that OAuth defines, cut, without
-//! control characters and without what was presented. Knows nothing of which request comes next.
+//! control characters and without what was presented, if that is long enough to be a secret. Knows nothing of which
+//! request comes next.
 
 use std::time::Duration;
 

@@ -78,7 +78,7 @@ impl From<ConnectFailure> for Error {
                 Self::invalid(format!("server \"{name}\" has configuration problems: {text}"))
             }
             ConnectFailure::Provider(text) => Self::new(Kind::Upstream, text).multi(),
-            ConnectFailure::Internal(text) => Self::new(Kind::Internal, text).multi(),
+            ConnectFailure::Internal(text) => Self::new(Kind::Internal, text.clone()).because(text).multi(),
             ConnectFailure::Storage(failure) => failure.into(),
         }
     }

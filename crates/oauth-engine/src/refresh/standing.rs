@@ -7,7 +7,7 @@ use vestal_storage::{Changes, Stamped, StorageError};
 
 use super::refresher::{OTHER_ORIGIN, Refresher};
 use crate::credential::record::Credential;
-use crate::credential::state::{ParkedBy, State};
+use crate::credential::state::State;
 use crate::server::{Server, ServerProblem};
 
 impl Refresher {
@@ -69,8 +69,8 @@ fn waits(record: &Credential) -> bool {
     matches!(record.state, State::Parked(_) | State::Broken(_))
 }
 
-/// What a credential says that waits for its server to come back to where it was.
+/// What a credential says that waits for its server, when that is not where it was.
 fn elsewhere(record: &Credential, server: &Server) -> Option<String> {
-    let parked = record.state == State::Parked(ParkedBy::Origin);
+    let parked = matches!(record.state, State::Parked(_));
     (parked && server.provider.origin() != record.origin).then(|| OTHER_ORIGIN.to_owned())
 }

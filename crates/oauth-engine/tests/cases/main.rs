@@ -26,3 +26,4 @@ mod providers;
 mod reading;
 mod scale;
 mod simulation;
+mod telling;
