@@ -207,6 +207,13 @@ impl Credential {
         self.version += 1;
         self.user_trouble(text, now);
         self.trouble.attempts = self.trouble.attempts.saturating_add(1);
+        self.trouble.transient = None;
+    }
+
+    /// Whether that was the last that happened to it.
+    pub(crate) fn was_withheld(&self) -> bool {
+        let trouble = &self.trouble;
+        trouble.user.is_some() && trouble.attempts > 0 && trouble.transient.is_none()
     }
 
     /// Whether there is a reason and a means to refresh it.

@@ -3,8 +3,9 @@
 //! A code is exchanged and the record committed. A refresh token first waits in an intent as a candidate, so that a crash
 //! between the exchange and the commit is known; the old credential stays until the new one is durable.
 //!
-//! Invariants: equal requests at the same time share one exchange; a repeated code request gets the answer of the first
-//! for ten minutes, without a call, as long as that answer is still true; a failure leaves the old credential as it was. Knows nothing of paths.
+//! Invariants: equal requests at the same time share one exchange; a repeated one gets the answer of the first for ten
+//! minutes, without a call, as long as that answer is still true, when its code or refresh token was spent by the first; a
+//! failure leaves the old credential as it was. Knows nothing of paths.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -111,6 +112,11 @@ fn repeats(ask: &Connect, record: &Credential, now: Timestamp) -> bool {
         && record.healthy(now)
 }
 
+/// What tells a repetition of this request, which was accepted then.
+fn accepted(ask: &Connect, at: Timestamp) -> Accepted {
+    Accepted { mac: ask.mac.clone(), revision: Some(ask.server.revision), at }
+}
+
 /// The log line of a grant that bought nothing; no text in it came from outside.
 fn tell(ask: &Connect, failure: &ProviderError) {
     tracing::info!(credential = ask.id, cause = %Cause::of(failure), "connecting failed");
@@ -160,8 +166,8 @@ impl Refresher {
     async fn offer_code(&self, ask: Connect, landing: Landing<Result<(), ConnectFailure>>) {
         match self.exchange_code(&ask).await {
             Ok(Some(made)) => self.establish(&ask.id, made, landing).await,
-            Ok(None) => landing.tell(Ok(())),
-            Err(failure) => landing.tell(Err(failure)),
+            Ok(None) => landing.land(Ok(())),
+            Err(failure) => landing.land(Err(failure)),
         }
     }
 
@@ -182,8 +188,7 @@ impl Refresher {
         let issued = self.buy(ask, grant, asked).await?;
         let now = self.clock.now();
         let mut record = Credential::connected(self.terms(ask), &issued, None, asked, now);
-        record.accepted =
-            Some(Accepted { mac: ask.mac.clone(), revision: Some(ask.server.revision), at: now });
+        record.accepted = Some(accepted(ask, now));
         let server = Arc::clone(&ask.server);
         Ok(Some(Made {
             record,
@@ -196,20 +201,36 @@ impl Refresher {
     }
 
     async fn offer_token(&self, ask: Connect, landing: Landing<Result<(), ConnectFailure>>) {
+        match self.store.by_id(&ask.id).await {
+            Ok(Some(record)) if repeats(&ask, &record, self.clock.now()) => {
+                // It was replaced then: presented again it would be taken for stolen, and its successor die with it.
+                tracing::info!(
+                    credential = ask.id,
+                    "the same refresh token was accepted before, it is not presented"
+                );
+                return landing.land(Ok(()));
+            }
+            Ok(_) => {}
+            Err(failure) => return landing.land(Err(failure.into())),
+        }
         let intent = match self.put_candidate(&ask).await {
             Ok(intent) => intent,
-            Err(failure) => return landing.tell(Err(failure)),
+            Err(failure) => return landing.land(Err(failure)),
         };
         match self.try_candidate(&ask.server, &intent).await {
             Ok(mut made) => {
                 made.replaces = Replaces::Whatever;
+                // A token that stays good is presented again as often as someone likes.
+                if made.record.refresh_token() != made.presented.as_ref() {
+                    made.record.accepted = Some(accepted(&ask, made.record.issued));
+                }
                 self.establish(&ask.id, made, landing).await;
             }
             Err(failure) => {
                 tell(&ask, &failure);
                 let left = Orphan::withheld(&ask.server, &failure, self.clock.now());
-                landing.tell(Err(ConnectFailure::of(failure, "refresh failed", &ask.server)));
                 self.withdraw(&ask.id, &intent, left).await;
+                landing.land(Err(ConnectFailure::of(failure, "refresh failed", &ask.server)));
             }
         }
     }

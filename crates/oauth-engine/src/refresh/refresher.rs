@@ -358,7 +358,7 @@ impl Refresher {
 fn resting(id: &str, record: &Credential, now: Timestamp) -> bool {
     let trouble = &record.trouble;
     let wait = || CREDENTIAL.after(trouble.attempts, id);
-    trouble.user.is_some() && trouble.attempts > 0 && trouble.last.is_some_and(|last| now < last.plus(wait()))
+    record.was_withheld() && trouble.last.is_some_and(|last| now < last.plus(wait()))
 }
 
 /// One exchange. A provider that panics has given no answer.

@@ -257,6 +257,23 @@ async fn a_handed_in_refresh_token_is_used_once_and_then_kept_fresh() {
     assert_eq!(told, ["handed in", "refresh_1"]);
 }
 
+/// Clients repeat a request whose answer they did not get; a spent refresh token kills its successor.
+#[tokio::test]
+async fn a_refresh_token_that_was_replaced_is_not_presented_again_when_the_request_is_repeated() {
+    for (turn, calls) in [(Turn::Rotating(Duration::ZERO), 1), (Turn::Reusable, 2)] {
+        let world = World::new();
+        let house = world.open().await;
+        house.server("mock", A, json!({})).await;
+        world.idp.with(A, |realm| realm.turn = turn);
+        for _ in 0..2 {
+            house.write("a", json!({ "server": "mock", "refresh_token": "handed in" })).await.empty();
+        }
+        assert_eq!(world.idp.calls(), calls, "{turn:?}");
+        world.pass(3500).await;
+        assert_eq!(house.read("a").await.token(), format!("token_{}", calls + 1), "{turn:?}");
+    }
+}
+
 #[tokio::test]
 async fn the_old_credential_stays_until_a_handed_in_token_is_accepted() {
     let world = World::new();
