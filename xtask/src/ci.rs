@@ -21,6 +21,7 @@ type Check = fn(&Workspace) -> Result<()>;
 const CHECKS: &[(&str, Check)] = &[
     ("format", format),
     ("clippy", clippy),
+    ("fuzz targets", fuzz_targets),
     ("deny", deny),
     ("advisories", advisories),
     ("tidy", tidy::run),
@@ -46,6 +47,13 @@ fn format(workspace: &Workspace) -> Result<()> {
 
 fn clippy(workspace: &Workspace) -> Result<()> {
     run::run(workspace.cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+}
+
+/// They are outside the workspace, for only the nightly compiler runs them; any compiler can check them.
+fn fuzz_targets(workspace: &Workspace) -> Result<()> {
+    const MANIFEST: [&str; 2] = ["--manifest-path", "fuzz/Cargo.toml"];
+    run::run(workspace.cargo().arg("fmt").args(MANIFEST).arg("--check"))?;
+    run::run(workspace.cargo().arg("clippy").args(MANIFEST).args(["--locked", "--", "-D", "warnings"]))
 }
 
 fn documents(workspace: &Workspace) -> Result<()> {

@@ -20,6 +20,7 @@ struct Room {
 }
 
 const EVERYTHING: &[&str] = &[
+    "vestal",
     "vestal-crypto",
     "vestal-storage",
     "vestal-logical",
@@ -79,12 +80,7 @@ const ROOMS: &[Room] = &[
         home_of: &["reqwest"],
     },
     Room { package: "vestal-demo-provider", may_use: &[], tests_may_use: &[], home_of: &["axum", "tower"] },
-    Room {
-        package: "vestal",
-        may_use: EVERYTHING,
-        tests_may_use: &["vestal-testkit"],
-        home_of: &["clap", "anyhow"],
-    },
+    Room { package: "vestal", may_use: EVERYTHING, tests_may_use: &[], home_of: &["clap", "anyhow"] },
     Room { package: "vestal-testkit", may_use: EVERYTHING, tests_may_use: &[], home_of: &[] },
     Room { package: "vestal-xtask", may_use: &[], tests_may_use: &[], home_of: &["clap", "anyhow"] },
     Room { package: "vestal-e2e", may_use: &[], tests_may_use: &[], home_of: &[] },

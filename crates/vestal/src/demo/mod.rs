@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::json;
+use vestal::config::Config;
 use vestal_client::transport::Transport;
 use vestal_core::Vault;
 use vestal_crypto::SecretString;
 use vestal_demo_provider::{DemoProvider, Options, Running};
 use vestal_logical::{Clock as _, SystemClock};
 
-use crate::config::Config;
 use crate::say::say;
 use crate::server::{self, Served};
 

@@ -11,13 +11,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use vestal::config::{Config, Listener};
 use vestal_client::transport::Transport;
 use vestal_core::{AuditSettings, Parts, Settings, Vault};
 use vestal_crypto::OsEntropy;
 use vestal_http_api::Server;
 use vestal_logical::SystemClock;
 
-use crate::config::Config;
 use crate::registry;
 use crate::say::say;
 
@@ -81,7 +81,7 @@ pub(crate) async fn prepare(config: &Config) -> anyhow::Result<Served> {
         settings,
     };
     let vault = Vault::open(parts).await?;
-    let listeners = config.listeners.iter().map(crate::config::Listener::options).collect();
+    let listeners = config.listeners.iter().map(Listener::options).collect();
     let server = Server::bind(Arc::new(Arc::clone(&vault)), listeners)?;
     let addresses = server.addresses()?;
     Ok(Served { vault, server, addresses })

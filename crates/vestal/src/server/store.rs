@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use vestal::config::Storage;
 use vestal_storage::{MemoryStore, Physical, SledOptions, SledStore};
-
-use crate::config::Storage;
 
 /// Blocks for as long as a rebuild takes, so it runs beside the async workers.
 pub(super) async fn open(storage: &Storage) -> anyhow::Result<Arc<dyn Physical>> {
