@@ -31,7 +31,7 @@ pub use call::{Call, Caller, MountPoint};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use decode::{Dialect, FieldError, decode};
 pub use due::{DueEntry, DueIndex};
-pub use endpoint::{Endpoint, EndpointInfo, Endpoints, Handler, Probe};
+pub use endpoint::{Declaration, Endpoint, Endpoints, Handler, Probe};
 pub use engine::{Engine, EngineKind, MountContext, Mounted, Task};
 pub use error::{Error, Form, Kind};
 pub use help::help_for_all;

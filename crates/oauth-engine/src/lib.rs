@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 use vestal_logical::{Endpoints, Engine, Error, MountContext, Task, Timestamp};
 
-#[doc(hidden)]
+#[cfg(feature = "testing")]
 pub use crate::providers::fuzzed as read_any_token_answer;
 
 use crate::config::ConfigStore;

@@ -21,6 +21,7 @@ mod rotation;
 mod scripted;
 mod wire;
 
+#[cfg(feature = "testing")]
 pub use answer::fuzzed;
 
 use std::collections::BTreeMap;
