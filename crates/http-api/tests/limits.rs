@@ -1,13 +1,5 @@
 //! What a stranger can make a listener do: nothing that has no bound.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test"
-)]
-
 mod support;
 
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! A kernel that remembers what it was asked and answers as it was told, and a client that sends any bytes.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -3,12 +3,10 @@
 //! Tests that stand for a row of the case table (specification §10) are named after it, those that stand for a hazard
 //! (`hazards.md`) after that.
 
-#![allow(
+#![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::too_many_lines,
     reason = "a test fails by panicking, and a scenario reads best in one piece"
 )]
 

@@ -2,7 +2,7 @@
 //!
 //! Only with the feature `testing`. Knows nothing of the barrier.
 
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
