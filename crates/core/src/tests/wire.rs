@@ -99,6 +99,27 @@ async fn a_policy_is_guarded_by_the_version_that_its_writer_expects() {
 }
 
 #[tokio::test]
+async fn the_old_path_takes_rules_for_a_policy_and_says_that_they_are_old() {
+    let vault = TestVault::active().await;
+    let rules = "path \"a\" { capabilities = [\"read\"] }";
+    let old = vault.write("sys/policy/p", json!({ "rules": rules })).as_root().send().await;
+    assert_eq!(old.warnings(), ["'rules' is deprecated, please use 'policy' instead"]);
+    assert_eq!(vault.read("sys/policy/p").as_root().send().await.data()["rules"], rules);
+    let both = json!({ "policy": "path \"b\" {}", "rules": rules });
+    assert!(vault.write("sys/policy/p", both).as_root().send().await.warnings().is_empty());
+    assert_eq!(vault.read("sys/policy/p").as_root().send().await.data()["rules"], "path \"b\" {}");
+    for (path, data) in [
+        ("sys/policies/acl/q", json!({ "rules": rules })),
+        ("sys/policy/q", json!({ "rules": "" })),
+        ("sys/policy/q", json!({ "rules": null })),
+    ] {
+        assert_eq!(refused(&vault, path, data).await, "'policy' parameter not supplied or empty");
+    }
+    let list = refused(&vault, "sys/policy/q", json!({ "rules": ["a"] })).await;
+    assert!(list.contains("error converting input for field \"rules\""), "{list}");
+}
+
+#[tokio::test]
 async fn what_a_policy_cannot_have_yet_is_refused_not_dropped() {
     let vault = TestVault::active().await;
     for field in ["expiration", "ttl"] {
