@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::future::{BoxFuture, join_all};
 use serde_json::{Value, json};
 use vestal_crypto::{Keyring, SeededEntropy};
-use vestal_logical::testing::SimClock;
+use vestal_logical::testing::{SimClock, call};
 use vestal_logical::{
     Body, Call, Clock as _, Error, HttpTransport, Kind, MountContext, MountPoint, Mounted, Operation,
     OutboundRequest, OutboundResponse, Outcome, Reply, Timestamp, TransportError,
@@ -71,21 +71,8 @@ async fn mount_on(store: Arc<dyn Physical>, version: &str) -> Mount {
 impl Mount {
     async fn ask(&self, operation: Operation, path: &str, data: Value) -> Result<Reply<Value>, Error> {
         let matched = self.mounted.dispatch.find(path).ok_or_else(Error::unsupported_path)?;
-        let Value::Object(data) = data else { panic!("an object") };
-        let call = Call {
-            id: "1".into(),
-            operation,
-            mount: Arc::clone(&self.point),
-            path: path.into(),
-            captures: matched.captures.clone(),
-            data,
-            caller: None,
-            credential: None,
-            wrap: None,
-            peer: None,
-            now: self.clock.now(),
-            deadline: Timestamp::MAX,
-        };
+        let call = call(&self.point, operation, path, &matched.captures, &data);
+        let call = Call { now: self.clock.now(), ..call };
         self.mounted.dispatch.run(&matched, &call).await
     }
 

@@ -22,7 +22,7 @@ pub mod params;
 mod reply;
 mod request;
 mod table;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(test)]
 mod tests;

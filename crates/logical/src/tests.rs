@@ -57,36 +57,23 @@ fn table() -> Table<Shelf> {
     Table::new(endpoints).expect("no conflict")
 }
 
-fn call(operation: Operation, path: &str, captures: Vec<(&'static str, String)>, data: Value) -> Call {
-    let Value::Object(data) = data else { panic!("an object") };
-    Call {
-        id: "1".into(),
-        operation,
-        mount: Arc::new(MountPoint {
-            path: "shelf/".into(),
-            kind: "shelf".into(),
-            accessor: "shelf_1".into(),
-            uuid: "u".into(),
-            options: BTreeMap::new(),
-            default_lease: Duration::ZERO,
-            max_lease: Duration::ZERO,
-        }),
-        path: path.into(),
-        captures,
-        data,
-        caller: None,
-        credential: None,
-        wrap: None,
-        peer: None,
-        now: Timestamp::from_seconds(0),
-        deadline: Timestamp::MAX,
-    }
+fn call(operation: Operation, path: &str, captures: &[(&'static str, String)], data: &Value) -> Call {
+    let shelf = MountPoint {
+        path: "shelf/".into(),
+        kind: "shelf".into(),
+        accessor: "shelf_1".into(),
+        uuid: "u".into(),
+        options: BTreeMap::new(),
+        default_lease: Duration::ZERO,
+        max_lease: Duration::ZERO,
+    };
+    crate::testing::call(&Arc::new(shelf), operation, path, captures, data)
 }
 
 async fn ask(operation: Operation, path: &str, data: Value) -> Result<Reply<Value>, Error> {
     let table = table();
     let matched = table.find(path).ok_or_else(Error::unsupported_path)?;
-    let call = call(operation, path, matched.captures.clone(), data);
+    let call = call(operation, path, &matched.captures, &data);
     table.run(&Arc::new(Shelf), &matched, &call).await
 }
 
@@ -149,7 +136,7 @@ async fn existence_is_told_only_where_it_is_declared() {
     let table = table();
     for (path, expected) in [("books/there", Some(true)), ("books/x", Some(false)), ("notes/x", None)] {
         let matched = table.find(path).unwrap();
-        let call = call(Operation::Update, path, matched.captures.clone(), json!({}));
+        let call = call(Operation::Update, path, &matched.captures, &json!({}));
         assert_eq!(table.exists(&Arc::new(Shelf), &matched, &call).await.unwrap(), expected, "{path}");
     }
 }
@@ -236,7 +223,7 @@ async fn a_write_whose_target_is_looked_for_first_says_so_of_its_input() {
         Endpoints::new().at("books/{*name}", "One book.", |e| e.write(read, "Keep it.").exists(exists));
     let table = Table::new(endpoints).unwrap();
     let matched = table.find("books/a").unwrap();
-    let call = call(Operation::Update, "books/a", matched.captures.clone(), json!({ "patience": "x" }));
+    let call = call(Operation::Update, "books/a", &matched.captures, &json!({ "patience": "x" }));
     let error = table.run(&Arc::new(Shelf), &matched, &call).await.unwrap_err();
     assert!(error.to_string().starts_with("error converting input for field \"patience\": "), "{error}");
 }
@@ -451,7 +438,7 @@ fn what_clients_send_and_get_is_not_shown_for_debugging() {
         format!("{request:?}"),
         format!(
             "{:?}",
-            call(Operation::Read, secret, vec![("name", secret.to_owned())], json!({ secret: secret }))
+            call(Operation::Read, secret, &[("name", secret.to_owned())], &json!({ secret: secret }))
         ),
         format!("{:?}", answer(crate::Answer::Open(Box::new(Reply::data(Value::Object(data.clone())))))),
         format!("{:?}", answer(crate::Answer::Unwrapped(Value::Object(data)))),
