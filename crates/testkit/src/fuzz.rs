@@ -52,7 +52,7 @@ pub fn http(bytes: &[u8]) {
     }
 }
 
-/// An input of [`http`] as the server would translate it; `None` if no client can send it.
+/// An input of [`http()`] as the server would translate it; `None` if no client can send it.
 pub fn request(bytes: &[u8], limits: &Limits) -> Option<Result<Request, Refusal>> {
     let (line, mut rest) = two(bytes);
     let line = String::from_utf8_lossy(line);
