@@ -162,7 +162,7 @@ impl<'a> Input<'a> {
 pub trait Dispatch: Send + Sync {
     /// See [`Table::find`].
     fn find(&self, path: &str) -> Option<Matched>;
-    /// See [`Table::info`].
+    /// See [`Table::declaration`].
     fn declaration(&self, matched: &Matched) -> Result<&Declaration, Error>;
     /// See [`Table::all`].
     fn all(&self) -> Vec<&Declaration>;
