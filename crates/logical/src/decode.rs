@@ -1,7 +1,7 @@
 //! Turns an input map into a handler's struct, with Vault's leniencies and errors that name the field, never its value.
 //!
 //! A field that was sent is present even when it is null or empty: `Option` fields are `Some` then. Texts become
-//! numbers and booleans, numbers become texts, as the clients expect (spec `oauthapp.md` §1.3, `vault-api.md` §1.4).
+//! numbers and booleans, numbers become texts, as the clients expect (reference §1.3, core §1.4).
 //! The reference converts for what it loads otherwise than for what is built into it: see [`Dialect`].
 
 use std::fmt;

@@ -1,4 +1,4 @@
-//! The leniencies that Vault's clients rely on, as types of fields (spec `oauthapp.md` §1.3, `vault-api.md` §1.4).
+//! The leniencies that Vault's clients rely on, as types of fields (reference §1.3, core §1.4).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -58,7 +58,7 @@ impl OAuthApp {
         self.floor_changed.notify_one();
     }
 
-    /// The server that a request names, or the default one (specification §3.0).
+    /// The server that a request names, or the default one (reference §3.0).
     pub(crate) async fn resolve(&self, named: Option<&str>) -> Result<Arc<Server>, Error> {
         let config = self.config.current().await?;
         let name = named.filter(|name| !name.is_empty()).unwrap_or(&config.default_server);

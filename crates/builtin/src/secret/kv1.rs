@@ -1,4 +1,4 @@
-//! kv without versions: a write replaces all of a secret, a read gives back what was written (`vault-api.md` §2.4).
+//! kv without versions: a write replaces all of a secret, a read gives back what was written (core §2.4).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
 //! Response wrapping: the answer is kept in the cubbyhole of a new token, and the caller gets that token
-//! (`vault-api.md` §3.6).
+//! (core §3.6).
 //!
 //! Invariants: token and content become durable in one batch; what could not be wrapped is not given out, and a token in
 //! it is revoked. Knows nothing of who unwraps.

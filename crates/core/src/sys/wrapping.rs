@@ -1,4 +1,4 @@
-//! `sys/wrapping/`: wrapping anything, unwrapping once, looking, wrapping anew (`vault-api.md` §3.6).
+//! `sys/wrapping/`: wrapping anything, unwrapping once, looking, wrapping anew (core §3.6).
 //!
 //! A wrapped answer is handed out at most once: whoever unwraps removes the token in a batch that expects it unchanged,
 //! or came with it and spent its only use doing so. Knows nothing of what is wrapped.

@@ -1,4 +1,4 @@
-//! What clients see of `sys/`, in the words that they know (`vault-api.md` §2.2).
+//! What clients see of `sys/`, in the words that they know (core §2.2).
 
 use serde_json::{Value, json};
 use vestal_logical::{Kind, Operation};

@@ -1,4 +1,4 @@
-//! How long a token lives: pure arithmetic of `vault-api.md` §3.1, and the warnings that tell of a cap.
+//! How long a token lives: pure arithmetic of core §3.1, and the warnings that tell of a cap.
 //!
 //! Invariants: no answer is 0 (for ever) unless a root token asked for no end at all; a renewal never reaches beyond the
 //! maximum counted from the issue. Knows nothing of storage.

@@ -1,4 +1,4 @@
-//! The policy language and what policies allow, against the specification, against what OpenBao answered, and against
+//! The policy language and what policies allow, against core §3.4 (`docs/references.md`), against what OpenBao answered, and against
 //! a second, naive implementation.
 
 #![expect(

@@ -42,7 +42,7 @@ impl fmt::Debug for Tokens {
     }
 }
 
-/// What went wrong since the last success (specification §4.1).
+/// What went wrong since the last success (reference §4.1).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Trouble {
     /// The server cannot be used; the text behind `has configuration problems: `.

@@ -1,4 +1,4 @@
-//! `creds/<name>`: connects, hands out, lists and forgets credentials (specification §3.3, §3.4).
+//! `creds/<name>`: connects, hands out, lists and forgets credentials (reference §3.3, §3.4).
 //!
 //! Invariants: handing out a good token costs one read of the store and waits for nobody; checks are made in the order
 //! that clients know, and before any call. Knows nothing of how a refresh is done.

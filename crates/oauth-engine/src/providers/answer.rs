@@ -1,4 +1,4 @@
-//! Reads what a token endpoint answered with a success status (specification §7.4).
+//! Reads what a token endpoint answered with a success status (reference §7.4).
 //!
 //! Invariants: no input panics or costs more than its length; no error text carries any of it. Knows nothing of how the
 //! answer came or what it is for.

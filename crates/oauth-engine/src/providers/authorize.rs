@@ -1,4 +1,4 @@
-//! Builds the address to which a person is sent to agree (specification §3.2).
+//! Builds the address to which a person is sent to agree (reference §3.2).
 //!
 //! Invariants: a request cannot replace what the protocol needs, only the server's own settings can; equal input gives
 //! equal addresses. Knows nothing of what comes back.

@@ -1,4 +1,4 @@
-//! The provider `custom`: plain OAuth at addresses that the server's options name (specification §7.1).
+//! The provider `custom`: plain OAuth at addresses that the server's options name (reference §7.1).
 //!
 //! Invariants and what it does not know are those of [`Provider`].
 

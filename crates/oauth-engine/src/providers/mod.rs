@@ -148,7 +148,7 @@ pub(crate) struct Issued {
 
 /// What went wrong, in the terms that recovery and clients need.
 ///
-/// Texts are `<e>` of specification §3.7, without the prefix `exchange failed: ` or `refresh failed: `, which the caller
+/// Texts are `<e>` of reference §3.7, without the prefix `exchange failed: ` or `refresh failed: `, which the caller
 /// adds. When all of several secrets were tried the text is the list form instead, complete with its inner prefixes, and
 /// the caller adds nothing. Failures of the network itself carry the `transient: ` that a 500 shows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

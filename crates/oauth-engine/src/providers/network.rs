@@ -24,7 +24,7 @@ pub(crate) const INSECURE: &str = "allow_insecure_http";
 /// The server option that allows link-local and metadata addresses.
 pub(crate) const LINK_LOCAL: &str = "allow_link_local";
 
-/// The mark of failures of the network itself, which internal errors show (specification §1.2, §7.5).
+/// The mark of failures of the network itself, which internal errors show (reference §1.2, §7.5).
 pub(crate) const MARK: &str = "transient: ";
 /// How a call ends whose time is over.
 pub(crate) const DEADLINE: &str = "context deadline exceeded";

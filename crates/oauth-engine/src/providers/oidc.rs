@@ -1,4 +1,4 @@
-//! The provider `oidc`: `OAuth` at an issuer that tells where everything is and signs who agreed (specification §7.6).
+//! The provider `oidc`: `OAuth` at an issuer that tells where everything is and signs who agreed (reference §7.6).
 //!
 //! Tokens that the issuer gave are never thrown away because its key set or user info is out of reach during a refresh:
 //! they are kept with the extra data of before and a warning (W3). A code has no data of before: it is refused, and whoever

@@ -1,4 +1,4 @@
-//! Judges an answer of a token endpoint that is no success (specification §3.7, §7.5).
+//! Judges an answer of a token endpoint that is no success (reference §3.7, §7.5).
 //!
 //! Invariants: a text never carries the body of an answer, only the error members that OAuth defines, cut, without
 //! control characters and without what was presented, if that is long enough to be a secret. Knows nothing of which

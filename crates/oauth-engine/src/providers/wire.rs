@@ -1,4 +1,4 @@
-//! Writes the requests of a token endpoint (specification §7.2), with the crate that knows the protocol; only the escapes
+//! Writes the requests of a token endpoint (reference §7.2), with the crate that knows the protocol; only the escapes
 //! are ours.
 //!
 //! Invariants: the body and the header that carry secrets are secret types; nothing is sent here. Knows nothing of

@@ -12,7 +12,7 @@ use vestal_logical::Timestamp;
 
 use crate::config::Config;
 
-/// The limit of one request of a refresh (specification §6): stretched as the token nears its end. `left` is what the
+/// The limit of one request of a refresh (reference §6): stretched as the token nears its end. `left` is what the
 /// token has left, negative when it is expired, and `None` when it does not expire; `delta` is what the caller wants.
 pub(crate) fn time_limit(config: &Config, left: Option<f64>, delta: f64) -> Option<Duration> {
     #[expect(clippy::cast_precision_loss, reason = "seconds of a time limit")]

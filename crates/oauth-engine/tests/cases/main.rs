@@ -1,7 +1,7 @@
 //! The engine as clients see it, on simulated time, with a store and a provider that fail as told.
 //!
-//! Tests that stand for a row of the case table (specification §10) are named after it, those that stand for a hazard
-//! (`hazards.md`) after that.
+//! Tests that stand for a row of the case table (reference §10) are named after it, those that stand for a hazard
+//! after that: see `docs/references.md`.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! The rows of `vault-api.md` §3.6, as a running OpenBao 2.7.2 answers them; and crowds.
+//! The rows of core §3.6, as a running OpenBao 2.7.2 answers them; and crowds.
 
 use std::sync::Arc;
 use std::time::Duration;

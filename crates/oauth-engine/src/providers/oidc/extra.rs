@@ -1,4 +1,4 @@
-//! Gathers what an `oidc` server shows beside the token: the ID token, its claims, user info (specification §4.4).
+//! Gathers what an `oidc` server shows beside the token: the ID token, its claims, user info (reference §4.4).
 //!
 //! Invariants: exactly the fields that the server's option names; what could not be had anew stays as it was. Knows
 //! nothing of how an ID token is verified.
