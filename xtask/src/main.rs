@@ -46,7 +46,7 @@ enum Task {
     },
     /// Kill the server at random moments, and look whether anything acknowledged is missing
     Kill {
-        /// What to hand to the loop: --rounds N, --seed N, --credentials N
+        /// What to hand to the loop: --rounds N, --seed N, --credentials N, --answer-delay MILLISECONDS
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "FLAGS")]
         flags: Vec<String>,
     },

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::ledger::Ledger;
-use super::{Dice, start_provider};
+use super::{Dice, Plan, start_provider};
 use crate::http;
 use crate::process::Running;
 use crate::server::Server;
@@ -64,13 +64,22 @@ impl Credentials {
         forgiveness: Forgiveness,
         server: &Server,
         root: &str,
-        count: u32,
+        plan: &Plan,
     ) -> Self {
         let (name, rotation, hint) = match forgiveness {
             Forgiveness::TenSeconds => ("forgiving", "grace:10s", "grace:10"),
             Forgiveness::None => ("strict", "single", "single"),
         };
         let (provider, base) = start_provider(folder, name, rotation);
+        if plan.answer_delay > 0 {
+            let fault = json!({
+                "endpoint": "token", "grant": "refresh_token", "times": "always",
+                "fault": { "after": [{ "delay_ms": plan.answer_delay }] },
+            });
+            let json = [("Content-Type", "application/json")];
+            let answer = http::ask("POST", &format!("{base}/_control/faults"), &json, Some(&fault));
+            assert!(matches!(answer, Some((200, _))), "the delay was refused: {answer:?}");
+        }
         let options = json!({
             "auth_code_url": format!("{base}/authorize"), "token_url": format!("{base}/token"),
             "auth_style": "in_header", "rotation": hint,
@@ -81,7 +90,7 @@ impl Credentials {
         server.must(root, "POST", &format!("oauthapp/servers/{name}"), &record);
         let (all, lives) = (Vec::new(), Vec::new());
         let mut made = Self { name, base, forgiveness, all, lives, _provider: provider };
-        for number in 0..usize::try_from(count).unwrap_or(0) {
+        for number in 0..usize::try_from(plan.credentials).unwrap_or(0) {
             let known = made.authorise(server, root, number);
             made.all.push(known);
         }
@@ -212,11 +221,15 @@ impl Credentials {
         assert!(told_by_log, "{told}, but start {life} did not find its refresh interrupted");
     }
 
-    /// A refresh token comes a second time only if a kill lies between, and never a third time. (That each call had a durable
-    /// intent cannot be seen from outside; the engine's own tests look at it.)
+    /// A refresh token comes again only if a kill lies between, and where nothing is forgiven never a third time. (That each
+    /// call had a durable intent cannot be seen from outside; the engine's own tests look at it.)
     pub(super) fn assert_repetitions_follow_kills(&self) {
         let starts: Vec<u64> = self.lives.iter().map(|life| life.calls).collect();
-        let wrong = self.ledger().repeated_without_kill(&starts);
+        let most = match self.forgiveness {
+            Forgiveness::TenSeconds => usize::MAX,
+            Forgiveness::None => 2,
+        };
+        let wrong = self.ledger().repeated_without_kill(&starts, most);
         assert!(wrong.is_empty(), "{:?}: {wrong:?}", self.forgiveness);
     }
 

@@ -35,11 +35,14 @@ pub struct Plan {
     /// Credentials at each authorization server.
     pub credentials: u32,
     pub seed: u64,
+    /// How long the authorization servers keep the answer to a refresh whose token they have spent, in milliseconds: the
+    /// longer, the more answers a kill cuts off.
+    pub answer_delay: u32,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { rounds: 200, writers: 16, credentials: 30, seed: 1 }
+        Self { rounds: 200, writers: 16, credentials: 30, seed: 1, answer_delay: 0 }
     }
 }
 
@@ -113,8 +116,7 @@ impl Stage {
         let root = server.initialize_unattended();
         server.must(&root, "POST", "sys/mounts/journal", &serde_json::json!({ "type": "kv" }));
         server.must(&root, "POST", "sys/mounts/oauthapp", &serde_json::json!({ "type": "oauthapp" }));
-        let provider =
-            |forgiveness| Credentials::connect(folder.path(), forgiveness, &server, &root, plan.credentials);
+        let provider = |forgiveness| Credentials::connect(folder.path(), forgiveness, &server, &root, plan);
         let (forgiving, strict) = (provider(Forgiveness::TenSeconds), provider(Forgiveness::None));
         Self { journal: Journal::new(plan.seed), server, root, forgiving, strict, _folder: folder }
     }
