@@ -114,7 +114,7 @@ fn check_page(page: &str, findings: &mut Findings) {
         };
         let mut listed: Vec<String> = match may_use {
             "–" => Vec::new(),
-            "all" | "all but vestal" => EVERYTHING.iter().map(|name| (*name).to_owned()).collect(),
+            "all" => EVERYTHING.iter().map(|name| (*name).to_owned()).collect(),
             some => some.split(", ").map(package_of).collect(),
         };
         let mut allowed = room.may_use.to_vec();
