@@ -8,7 +8,8 @@
 //! compaction and the way to another kind of store. Knows nothing of sled.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Read};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -124,7 +125,11 @@ struct Source<'a, R> {
     at: u64,
 }
 
-impl<R: Read> Source<'_, R> {
+impl<'a, R: Read> Source<'a, R> {
+    fn new(path: &'a Path, file: R) -> Self {
+        Self { path, file: BufReader::with_capacity(BUFFER, file), digest: Sha256::new(), at: 0 }
+    }
+
     fn bytes(&mut self, length: usize) -> Result<Vec<u8>, StorageError> {
         let mut bytes = Vec::with_capacity(length.min(2 << 20));
         let mut part = (&mut self.file).take(length as u64);
@@ -147,9 +152,18 @@ impl<R: Read> Source<'_, R> {
         self.array().map(u64::from_be_bytes)
     }
 
+    fn small(&mut self) -> Result<u32, StorageError> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    fn position(&mut self) -> Result<Position, StorageError> {
+        let (frame, seq, epoch) = (self.number()?, self.number()?, self.number()?);
+        Ok(Position { frame, seq, epoch, digest: self.array()? })
+    }
+
     fn length(&mut self) -> Result<usize, StorageError> {
         let at = self.at;
-        let length = u32::from_be_bytes(self.array()?) as usize;
+        let length = self.small()? as usize;
         if length > MAX_PAYLOAD {
             return Err(damaged(self.path, at, "an entry's length is impossible"));
         }
@@ -158,33 +172,25 @@ impl<R: Read> Source<'_, R> {
 }
 
 /// The end entry and the checksum behind it.
-const TAIL: i64 = 1 + 3 * 8 + 32 + 8 + 32;
+const TAIL: usize = 1 + 3 * 8 + 32 + 8 + 32;
 
 /// Looks, at both ends alone, whether the file at `path` is the export of `store` that reaches `end`.
 pub(crate) fn glance(path: &Path, store: &StoreId, end: &Position) -> Result<(), StorageError> {
-    let other = |why| damaged(path, 0, why);
-    let mut file = File::open(path).map_err(|error| cannot("read", path, &error))?;
-    let mut head = [0; 8 + 4 + 16];
-    let mut tail = [0; TAIL as usize];
-    file.read_exact(&mut head)
-        .and_then(|()| file.seek(SeekFrom::End(-TAIL)))
-        .and_then(|_| file.read_exact(&mut tail))
-        .map_err(|_| other("the export is cut short"))?;
-    let mut source = Source { path, file: BufReader::new(&head[..]), digest: Sha256::new(), at: 0 };
-    let (magic, _format, owner): ([u8; 8], [u8; 4], StoreId) =
-        (source.array()?, source.array()?, source.array()?);
-    if magic != MAGIC || owner != *store {
-        return Err(other("the export is of another store"));
+    let (mut head, mut tail) = ([0; 8 + 4 + 16], [0; TAIL]);
+    let file = File::open(path).map_err(|error| cannot("read", path, &error))?;
+    let length = file.metadata().map_err(|error| cannot("read", path, &error))?.len();
+    file.read_exact_at(&mut head, 0)
+        .and_then(|()| file.read_exact_at(&mut tail, length.saturating_sub(TAIL as u64)))
+        .map_err(|_| damaged(path, length, "the export is cut short"))?;
+    let mut source = Source::new(path, &head[..]);
+    let (magic, _format, owner) = (source.array()?, source.small()?, source.array()?);
+    let mut source = Source::new(path, &tail[..]);
+    let mark = source.array()?;
+    let found = source.position()?;
+    if (magic, owner, mark, found) == (MAGIC, *store, [END], *end) {
+        return Ok(());
     }
-    let mut source = Source { path, file: BufReader::new(&tail[..]), digest: Sha256::new(), at: 0 };
-    let mark: [u8; 1] = source.array()?;
-    let (frame, seq, epoch) = (source.number()?, source.number()?, source.number()?);
-    let found = Position { frame, seq, epoch, digest: source.array()? };
-    if mark != [END] || found != *end {
-        Err(other("the export is not the one that the manifest names"))
-    } else {
-        Ok(())
-    }
+    Err(damaged(path, 0, "the export is not the one that the manifest names"))
 }
 
 /// Reads the export at `path`, handing over each entry in order. Only `Ok` says that what was handed over is whole.
@@ -202,12 +208,11 @@ pub(crate) fn read_from(
     file: impl Read,
     mut visit: impl FnMut(Change) -> Result<(), StorageError>,
 ) -> Result<Contents, StorageError> {
-    let mut source =
-        Source { path, file: BufReader::with_capacity(BUFFER, file), digest: Sha256::new(), at: 0 };
+    let mut source = Source::new(path, file);
     if source.array()? != MAGIC {
         return Err(damaged(path, 0, "this is no export"));
     }
-    let format = u32::from_be_bytes(source.array()?);
+    let format = source.small()?;
     if format > FORMAT {
         return Err(StorageError::Unavailable(format!(
             "`{}` was written by a newer version (format {format}; this one reads {FORMAT})",
@@ -238,8 +243,7 @@ pub(crate) fn read_from(
 }
 
 fn end<R: Read>(mut source: Source<'_, R>, store: StoreId, entries: u64) -> Result<Contents, StorageError> {
-    let (frame, seq, epoch) = (source.number()?, source.number()?, source.number()?);
-    let position = Position { frame, seq, epoch, digest: source.array()? };
+    let position = source.position()?;
     let counted = source.number()?;
     let actual: [u8; 32] = source.digest.clone().finalize().into();
     let (path, at) = (source.path, source.at);

@@ -126,8 +126,12 @@ impl Lane {
             Effect::Issued => self.window = (window + 1).min(*WINDOW.end()),
             Effect::Failed => self.window = (window / 2).max(1),
             Effect::NoServer if changes == self.changes => self.idle = Some(now.plus(IDLE)),
-            Effect::NoServer => {}
-            Effect::Judged | Effect::Untouched | Effect::Moved | Effect::Stale | Effect::Unstored => {}
+            Effect::NoServer
+            | Effect::Judged
+            | Effect::Untouched
+            | Effect::Moved
+            | Effect::Stale
+            | Effect::Unstored => {}
         }
         if matches!(effect, Effect::Untouched | Effect::NoServer | Effect::Unstored) {
             // The entry is where it was: looking at it at once again would be a circle.

@@ -129,10 +129,11 @@ impl Shared {
             let (generation, index) = self.opened().await?;
             match work(&index) {
                 Ok(found) => return Ok(found),
-                Err(trouble) => match self.failed(generation, trouble) {
-                    Some(error) => return Err(error),
-                    None => continue,
-                },
+                Err(trouble) => {
+                    if let Some(error) = self.failed(generation, trouble) {
+                        return Err(error);
+                    }
+                }
             }
         }
     }
