@@ -1,5 +1,6 @@
 //! `vestal server`: reads the configuration, opens the vault, serves until told to stop.
 
+mod descriptors;
 mod dev;
 mod harden;
 mod logs;
@@ -81,7 +82,8 @@ pub(crate) async fn prepare(config: &Config) -> anyhow::Result<Served> {
         settings,
     };
     let vault = Vault::open(parts).await?;
-    let listeners = config.listeners.iter().map(Listener::options).collect();
+    let mut listeners: Vec<_> = config.listeners.iter().map(Listener::options).collect();
+    descriptors::provide(&mut listeners);
     let server = Server::bind(Arc::new(Arc::clone(&vault)), listeners)?;
     let addresses = server.addresses()?;
     Ok(Served { vault, server, addresses })
