@@ -16,7 +16,7 @@ use vestal_logical::{Clock, Timestamp};
 
 use crate::envelope;
 use crate::headers;
-use crate::intake::{Held, Intake, IntakeFault};
+use crate::intake::{Held, Intake, IntakeFault, Sender};
 use crate::kernel::Kernel;
 use crate::leftover::{self, Observed};
 use crate::limits::Limits;
@@ -43,8 +43,9 @@ pub(crate) struct Answered {
 
 impl Exchange {
     pub(crate) fn new(kernel: Arc<dyn Kernel>, limits: Limits) -> Self {
-        let intake = Intake::new(limits.body_bytes, limits.buffered_bytes);
-        Self { clock: kernel.clock(), kernel, limits, intake }
+        let clock = kernel.clock();
+        let intake = Intake::new(&limits, Arc::clone(&clock));
+        Self { kernel, clock, limits, intake }
     }
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
@@ -126,7 +127,8 @@ impl Exchange {
         let head = Head::read(parts, &self.limits)?;
         let deadline = arrival.deadline;
         let Held { bytes, room } = if head.takes_body() {
-            self.take(body, deadline).await?
+            let peer = arrival.peer.map(|address| address.ip());
+            self.take(body, Sender { peer, urgent: head.is_urgent() }, deadline).await?
         } else {
             Held { bytes: Vec::new(), room: None }
         };
@@ -142,19 +144,19 @@ impl Exchange {
         Ok(response)
     }
 
-    async fn take<B>(&self, body: &mut B, deadline: Timestamp) -> Result<Held, Refusal>
+    async fn take<B>(&self, body: &mut B, sender: Sender, deadline: Timestamp) -> Result<Held, Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
     {
         if body.is_end_stream() {
             return Ok(Held { bytes: Vec::new(), room: None });
         }
-        let reading = std::pin::pin!(self.intake.read(body));
+        let reading = std::pin::pin!(self.intake.read(body, sender));
         match select(reading, self.clock.sleep_until(deadline)).await {
             Either::Left((Ok(held), _)) => Ok(held),
             Either::Left((Err(IntakeFault::TooLarge), _)) => Err(Refusal::body_too_large()),
             Either::Left((Err(IntakeFault::Broken), _)) => Err(Refusal::blank(StatusCode::BAD_REQUEST)),
-            Either::Right(_) => Err(Refusal::too_slow()),
+            Either::Left((Err(IntakeFault::TooSlow), _)) | Either::Right(_) => Err(Refusal::too_slow()),
         }
     }
 }

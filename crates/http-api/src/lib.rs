@@ -21,6 +21,7 @@ mod listener;
 mod path;
 mod patience;
 mod protocol;
+mod purse;
 mod query;
 mod refusal;
 mod server;

@@ -19,6 +19,9 @@ pub struct Limits {
     pub header_patience: Duration,
     /// Time between two requests on one connection.
     pub idle_patience: Duration,
+    /// Time during which a client may send no byte of a body; with what it has sent it earns as much more as a trickle
+    /// needs.
+    pub body_patience: Duration,
     /// Time during which a client may take no byte of its answer.
     pub write_patience: Duration,
     /// Time for a request, from the end of its headers to the answer.
@@ -75,6 +78,7 @@ impl Default for Limits {
             token_bytes: 8 << 10,
             header_patience: Duration::from_secs(10),
             idle_patience: Duration::from_mins(5),
+            body_patience: Duration::from_secs(10),
             write_patience: Duration::from_mins(1),
             request_time: Duration::from_secs(90),
             body_bytes: 32 << 20,

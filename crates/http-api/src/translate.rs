@@ -106,6 +106,11 @@ impl Head {
         matches!(self.verb, Verb::Write | Verb::Patch)
     }
 
+    /// Whether an operator's hand on the seal depends on it.
+    pub(crate) fn is_urgent(&self) -> bool {
+        matches!(self.path.as_str(), "sys/seal" | "sys/unseal")
+    }
+
     /// The request, once the body is there.
     pub(crate) fn complete(
         self,
