@@ -122,6 +122,12 @@ pub(crate) fn wrap(headers: &HeaderMap) -> Result<Option<WrapAsk>, Refusal> {
 /// Go's words, which quote the duration; it is no secret, and clients show it to who typed it.
 fn duration_fault(why: &str, text: &str) -> String {
     let whole = quoted(text.as_bytes());
+    // Days are read as one whole number.
+    if let Some(days) = text.strip_suffix('d') {
+        let overflows = !days.is_empty() && days.bytes().all(|byte| byte.is_ascii_digit());
+        let fault = if overflows { "value out of range" } else { "invalid syntax" };
+        return format!("strconv.ParseInt: parsing {}: {fault}", quoted(days.as_bytes()));
+    }
     if why.contains("unknown unit") {
         let unit = text
             .split(|c: char| c.is_ascii_digit() || c == '.')

@@ -13,7 +13,6 @@ mod exchange;
 mod go_json;
 mod headers;
 mod intake;
-mod json;
 mod kernel;
 mod leftover;
 mod limits;

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+pub use vestal_logical::json::JsonLimits;
+
 /// Bounds of one listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -36,18 +38,6 @@ pub struct Limits {
     pub json: JsonLimits,
 }
 
-/// Bounds of one JSON body, in force while it is being read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct JsonLimits {
-    /// Arrays and objects within each other. Below serde's own 128, so that what was stored inside a record, or
-    /// wrapped in an answer, can still be read back.
-    pub depth: usize,
-    /// Strings, keys included.
-    pub strings: usize,
-    /// Estimated bytes of the decoded tree.
-    pub memory: usize,
-}
-
 impl Limits {
     /// Within what semaphores and protocols can count; a configured nought means the least.
     pub(crate) fn usable(self) -> Self {
@@ -60,12 +50,6 @@ impl Limits {
             streams: self.streams.max(1),
             ..self
         }
-    }
-}
-
-impl Default for JsonLimits {
-    fn default() -> Self {
-        Self { depth: 120, strings: 1000, memory: (32 << 20) + (512 << 10) }
     }
 }
 

@@ -54,6 +54,14 @@ impl FieldError {
     }
 }
 
+impl FieldError {
+    /// As it is told of a query, where a list can only be of texts.
+    pub(crate) fn of_a_query(mut self) -> Self {
+        self.reason = self.reason.replace("'[]interface {}'", "'[]string'");
+        self
+    }
+}
+
 /// How leniently numbers are read, and the words of refusals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Dialect {
@@ -101,6 +109,33 @@ pub(crate) fn decode_as<P: DeserializeOwned>(
     P::deserialize(Input(input, dialect))
 }
 
+/// The name under which a value is asked for as it was sent, and comes as JSON: serde would have numbers rewritten.
+const AS_SENT: &str = "$vestal::AsSent";
+
+/// Reads a value of a client's own, whose numbers keep their text.
+pub(crate) fn as_sent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+    struct AsSent;
+
+    impl<'de> Visitor<'de> for AsSent {
+        type Value = Value;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a JSON value")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Value, E> {
+            crate::json::stored(text.as_bytes()).map_err(E::custom)
+        }
+
+        /// Other deserializers than ours.
+        fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+            serde::Deserialize::deserialize(deserializer)
+        }
+    }
+
+    deserializer.deserialize_newtype_struct(AS_SENT, AsSent)
+}
+
 struct Input(Map<String, Value>, Dialect);
 
 impl<'de> Deserializer<'de> for Input {
@@ -112,9 +147,12 @@ impl<'de> Deserializer<'de> for Input {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, FieldError> {
+        if name == AS_SENT {
+            return visitor.visit_string(Value::Object(self.0).to_string());
+        }
         visitor.visit_newtype_struct(self)
     }
 
@@ -362,9 +400,12 @@ impl<'de> Deserializer<'de> for Lenient {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, FieldError> {
+        if name == AS_SENT {
+            return visitor.visit_string(self.0.to_string());
+        }
         visitor.visit_newtype_struct(self)
     }
 

@@ -195,6 +195,8 @@ impl From<StorageError> for Error {
             StorageError::Conflict => (Kind::Conflict, "the record was changed meanwhile, try again"),
             StorageError::Sealed => return Self::new(Kind::Sealed, "Vault is sealed"),
             StorageError::Fenced => (Kind::Standby, "this node no longer leads"),
+            // Names and keys have small limits, records and batches large ones.
+            StorageError::TooLarge { limit: ..=0xffff } => (Kind::Invalid, "a name in the path is too long"),
             StorageError::TooLarge { .. } => (Kind::TooLarge, "the record is too large"),
             StorageError::Full(_) => (Kind::Unavailable, "the disk is too full for new writes, make room"),
             StorageError::Unavailable(_) => (Kind::Unavailable, "the store is unavailable"),

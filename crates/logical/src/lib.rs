@@ -3,6 +3,7 @@
 //! - [`Engine`], [`EngineKind`], [`Mounted`]: what an engine is, and how its type is erased once, at the mount.
 //! - [`Endpoints`]: one declaration per endpoint, beside its handler; matcher, parsing, help and lists follow from it.
 //! - [`Request`] is what a client sent, [`Call`] what a handler sees, [`Reply`] and [`Error`] what comes back.
+//! - [`json`]: the bodies of requests, read within bounds, and what is stored of them, read as it was sent.
 //! - [`params`]: the leniencies that Vault's clients rely on, as types.
 //! - [`Clock`], [`HttpTransport`]: time and network, only through a trait.
 //!
@@ -16,6 +17,7 @@ mod endpoint;
 mod engine;
 mod error;
 mod help;
+pub mod json;
 mod operation;
 mod outbound;
 pub mod params;

@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::{Map, Value};
 
 use crate::Reply;
-use crate::decode::{go_type, whole_number};
+use crate::decode::{as_sent, go_type, whole_number};
 
 /// A span of whole seconds: `300`, `"300"`, `"5m"`, `"1h30m"`, `"2d"`. Null is as if it had not been sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -256,7 +256,7 @@ impl<'de> Deserialize<'de> for Members {
                 go_type(value)
             )))
         };
-        match Value::deserialize(deserializer)? {
+        match as_sent(deserializer)? {
             Value::Null => Ok(Self(None)),
             Value::Object(members) => Ok(Self(Some(members))),
             Value::Array(items) => {
@@ -286,8 +286,17 @@ impl JsonSchema for Members {
 
 /// All input as it came, for endpoints whose fields are the user's own (kv v1, cubbyhole). Such an endpoint declares
 /// no field, so none is unknown, and what its path captures is asked of the call.
-#[derive(Debug, Clone, PartialEq, Default, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Fields(pub Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match as_sent(deserializer)? {
+            Value::Object(members) => Ok(Self(members)),
+            _ => Err(D::Error::custom("expected an object")),
+        }
+    }
+}
 
 impl Fields {
     /// Tells of these fields in the answer of an operation that takes none; only writes take the user's own.

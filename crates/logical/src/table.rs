@@ -111,6 +111,9 @@ impl<E: Send + Sync + 'static> Table<E> {
 
 /// Where the reference asks first whether the thing is there, it converts the input for that, and says so differently.
 fn refused_input<E>(endpoint: &Endpoint<E>, call: &Call, failure: FieldError) -> Error {
+    if !call.operation.is_write() && call.operation != Operation::Patch {
+        return failure.of_a_query().into();
+    }
     let early = endpoint.exists.is_some() && call.operation.declared() == Operation::Update;
     match failure.conversion().filter(|_| early) {
         Some(text) => Error::invalid(text),

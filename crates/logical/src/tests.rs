@@ -217,6 +217,27 @@ fn an_object_is_asked_for_leniently_and_refused_in_the_words_of_the_clients() {
     }
 }
 
+#[derive(Deserialize, JsonSchema)]
+struct Numbered {
+    number: i64,
+}
+
+async fn numbered(_: &Arc<Shelf>, _: &Call, p: Numbered) -> Result<Reply<Value>, Error> {
+    Ok(Reply::data(json!(p.number)))
+}
+
+#[tokio::test]
+async fn a_repeated_parameter_of_a_query_is_told_as_a_list_of_texts() {
+    let table = Endpoints::new().at("n", "A number.", |e| e.read(numbered, "Show.").write(numbered, "Keep."));
+    let table = Table::new(table).unwrap();
+    let matched = table.find("n").unwrap();
+    for (operation, kind) in [(Operation::Read, "[]string"), (Operation::Update, "[]interface {}")] {
+        let call = call(operation, "n", &[], &json!({ "number": ["1", "2"] }));
+        let told = table.run(&Arc::new(Shelf), &matched, &call).await.unwrap_err().to_string();
+        assert!(told.ends_with(&format!("unconvertible type '{kind}'")), "{told}");
+    }
+}
+
 #[tokio::test]
 async fn a_write_whose_target_is_looked_for_first_says_so_of_its_input() {
     let endpoints =
