@@ -17,6 +17,8 @@ use vestal_storage::{Barrier, MemoryStore, Physical, Place};
 
 use super::kinds;
 
+mod kept;
+
 struct NoNetwork;
 
 impl HttpTransport for NoNetwork {
