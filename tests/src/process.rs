@@ -4,6 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 /// A program that runs beside the test and ends with it, at the latest.
 pub struct Running {
     child: Child,
@@ -30,16 +32,16 @@ impl Running {
 
     /// SIGTERM, and what it made of it.
     pub fn terminate(self) -> ExitStatus {
-        self.signal("-TERM")
+        self.signal(Signal::TERM)
     }
 
     /// SIGINT, as Ctrl-C sends it, and what it made of it.
     pub fn interrupt(self) -> ExitStatus {
-        self.signal("-INT")
+        self.signal(Signal::INT)
     }
 
-    fn signal(mut self, signal: &str) -> ExitStatus {
-        say(Command::new("kill").arg(signal).arg(self.child.id().to_string())).ok();
+    fn signal(mut self, signal: Signal) -> ExitStatus {
+        kill_process(Pid::from_child(&self.child), signal).expect("a child can be told");
         self.child.wait().expect("a child can be waited for")
     }
 

@@ -48,7 +48,11 @@ fn what_cannot_be_started_says_why_in_one_line_and_ends_with_an_error() {
             "/proc/no",
         ),
         ("no certificate", format!("storage \"inmem\" {{}}\n{with_tls}"), "/nowhere/cert.pem"),
-        ("a plain listener for everybody", format!("{sled}{}", listener("0.0.0.0:0 ")), "address"),
+        (
+            "an address that cannot be read",
+            format!("{sled}{}", listener("0.0.0.0:0 ")),
+            "`address` on line 5 must be host:port",
+        ),
     ] {
         let path = folder.path().join("vestal.hcl");
         std::fs::write(&path, config).unwrap();
@@ -57,6 +61,28 @@ fn what_cannot_be_started_says_why_in_one_line_and_ends_with_an_error() {
     }
     let missing = refusal(&folder.path().join("missing.hcl"));
     assert!(missing.contains("missing.hcl"), "{missing}");
+}
+
+/// As in Vault: whoever says `tls_disable` gets it anywhere, and is told once that tokens travel unprotected.
+#[test]
+fn a_plain_listener_beyond_loopback_serves_and_is_warned_of() {
+    let folder = TempDir::new().unwrap();
+    let port = http::free_port();
+    let beyond = format!("listener \"tcp\" {{\n  address = \"0.0.0.0:{port}\"\n  tls_disable = true\n}}\n");
+    let mut server = Server::start_with(folder.path(), &beyond);
+    assert!(http::ask("GET", &format!("http://127.0.0.1:{port}/v1/sys/health"), &[], None).is_some());
+    server.stop();
+    let config = std::fs::read_to_string(folder.path().join("vestal.hcl")).unwrap();
+    let lines: Vec<&str> = config.lines().collect();
+    let line = 1 + lines.iter().rposition(|line| line.starts_with("listener")).unwrap();
+    let log = std::fs::read_to_string(server.log()).unwrap();
+    let warnings: Vec<&str> = log.lines().filter(|line| line.contains("tokens travel unprotected")).collect();
+    // The other listener is one of loopback.
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let expected = format!(
+        "WARN vestal::server: configuration: the listener on line {line} speaks plain HTTP to the network"
+    );
+    assert!(warnings[0].contains(&expected), "{warnings:?}");
 }
 
 /// A server with a secret in it.

@@ -1,6 +1,6 @@
 //! The workshop: every check runs here, locally and in CI, by the same name.
 //!
-//! - [`testenv`]: what the tests with real clients need, below `target/testenv`.
+//! - [`testenv`]: what the tests need that is no part of the workspace, below `target/testenv`.
 //! - [`mod@test`]: the one test command.
 //! - [`kill`]: the kill loop with the program as it ships.
 //! - [`mod@bench`]: speed and memory next to OpenBao's, with the program as it ships.
@@ -36,7 +36,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Set up what the tests with real clients need, below target/testenv
+    /// Set up what the tests need, below target/testenv
     Setup,
     /// Set that up, then run every test
     Test {
@@ -46,7 +46,7 @@ enum Task {
     },
     /// Kill the server at random moments, and look whether anything acknowledged is missing
     Kill {
-        /// What to hand to the loop: --rounds N, --seed N, --credentials N
+        /// What to hand to the loop: --rounds N, --seed N, --credentials N, --answer-delay MILLISECONDS
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "FLAGS")]
         flags: Vec<String>,
     },
@@ -56,11 +56,15 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "FLAGS")]
         flags: Vec<String>,
     },
-    /// Cut the power under a store in use, and look whether anything acknowledged is missing (root, loop devices)
+    /// Cut the power under a store in use, and look whether anything acknowledged is missing (needs root, loop devices,
+    /// mkfs.ext4, mount, fsfreeze)
     Cut(cut::Flags),
     /// Check directions, sizes, words and dependencies
     Tidy,
-    /// Run every check: format, clippy, deny, audit, tidy, documents, tests
+    /// Run every check: format, clippy, deny, advisories, tidy, documents, tests
+    ///
+    /// Advisories come from where cargo-audit gets them. Where no network reaches that, `VESTAL_ADVISORIES` names a folder
+    /// with a copy of the database (github.com/rustsec/advisory-db), which is used as it is.
     Ci,
 }
 

@@ -12,6 +12,8 @@ use crate::run;
 
 pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
+    target: PathBuf,
+    packages: Vec<Value>,
 }
 
 impl Workspace {
@@ -19,28 +21,35 @@ impl Workspace {
     pub(crate) fn find() -> Result<Self> {
         let own = Path::new(env!("CARGO_MANIFEST_DIR"));
         let root = own.parent().context("xtask has no folder above it")?.to_path_buf();
-        Ok(Self { root })
+        Self::described(root, &[])
     }
 
-    pub(crate) fn target(&self) -> PathBuf {
-        self.root.join("target")
+    /// What `cargo metadata` tells, with more in its environment.
+    fn described(root: PathBuf, environment: &[(&str, &str)]) -> Result<Self> {
+        let mut cargo = cargo_in(&root);
+        cargo.args(["metadata", "--no-deps", "--format-version=1", "--offline"]);
+        let text = run::output(cargo.envs(environment.iter().copied()))?;
+        let metadata: Value = serde_json::from_str(&text).context("cargo metadata answered no JSON")?;
+        let packages =
+            metadata.get("packages").and_then(Value::as_array).context("cargo metadata names no packages")?;
+        let target = metadata.get("target_directory").and_then(Value::as_str);
+        let target = target.context("cargo metadata names no target directory")?.into();
+        Ok(Self { packages: packages.clone(), target, root })
+    }
+
+    /// Where cargo builds: `target` at the root, unless `CARGO_TARGET_DIR` or a configuration says otherwise.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
     }
 
     /// `cargo` at the root of the workspace.
     pub(crate) fn cargo(&self) -> Command {
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.current_dir(&self.root);
-        cargo
+        cargo_in(&self.root)
     }
 
     /// The workspace's own packages, as `cargo metadata` tells them.
-    pub(crate) fn packages(&self) -> Result<Vec<Value>> {
-        let text =
-            run::output(self.cargo().args(["metadata", "--no-deps", "--format-version=1", "--offline"]))?;
-        let metadata: Value = serde_json::from_str(&text).context("cargo metadata answered no JSON")?;
-        let packages =
-            metadata.get("packages").and_then(Value::as_array).context("cargo metadata names no packages")?;
-        Ok(packages.clone())
+    pub(crate) fn packages(&self) -> &[Value] {
+        &self.packages
     }
 
     pub(crate) fn read(&self, relative: &str) -> Result<String> {
@@ -65,5 +74,23 @@ impl Workspace {
         }
         found.sort();
         Ok(found)
+    }
+}
+
+fn cargo_in(root: &Path) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root);
+    cargo
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_built_is_looked_for_where_cargo_builds() {
+        let root = Workspace::find().unwrap().root;
+        let elsewhere = [("CARGO_TARGET_DIR", "/elsewhere/built")];
+        assert_eq!(Workspace::described(root, &elsewhere).unwrap().target(), Path::new("/elsewhere/built"));
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::future::{BoxFuture, join_all};
 use serde_json::{Value, json};
 use vestal_crypto::{Keyring, SeededEntropy};
-use vestal_logical::testing::SimClock;
+use vestal_logical::testing::{SimClock, call};
 use vestal_logical::{
     Body, Call, Clock as _, Error, HttpTransport, Kind, MountContext, MountPoint, Mounted, Operation,
     OutboundRequest, OutboundResponse, Outcome, Reply, Timestamp, TransportError,
@@ -16,6 +16,8 @@ use vestal_storage::testing::{Fault, FaultStore};
 use vestal_storage::{Barrier, MemoryStore, Physical, Place};
 
 use super::kinds;
+
+mod kept;
 
 struct NoNetwork;
 
@@ -71,21 +73,8 @@ async fn mount_on(store: Arc<dyn Physical>, version: &str) -> Mount {
 impl Mount {
     async fn ask(&self, operation: Operation, path: &str, data: Value) -> Result<Reply<Value>, Error> {
         let matched = self.mounted.dispatch.find(path).ok_or_else(Error::unsupported_path)?;
-        let Value::Object(data) = data else { panic!("an object") };
-        let call = Call {
-            id: "1".into(),
-            operation,
-            mount: Arc::clone(&self.point),
-            path: path.into(),
-            captures: matched.captures.clone(),
-            data,
-            caller: None,
-            credential: None,
-            wrap: None,
-            peer: None,
-            now: self.clock.now(),
-            deadline: Timestamp::MAX,
-        };
+        let call = call(&self.point, operation, path, &matched.captures, &data);
+        let call = Call { now: self.clock.now(), ..call };
         self.mounted.dispatch.run(&matched, &call).await
     }
 
@@ -421,4 +410,15 @@ async fn a_version_that_is_cut_while_it_is_read_gives_way_to_the_newer_one() {
         store.let_go();
     });
     assert_eq!(read.body_json()["data"], json!({ "n": 2 }));
+}
+
+#[test]
+fn generic_is_kv_without_versions() {
+    let kinds = kinds().unwrap();
+    let served = |version: Option<&str>| {
+        let options = version.map(|version| ("version".to_owned(), version.to_owned())).into_iter().collect();
+        kinds.iter().filter(|kind| kind.name == "generic").any(|kind| (kind.serves)(&options))
+    };
+    assert!(served(None));
+    assert!(!served(Some("1")) && !served(Some("2")));
 }

@@ -59,13 +59,6 @@ impl Settings {
             follow_redirect: true,
         }
     }
-
-    /// With this token.
-    #[must_use]
-    pub fn with_token(mut self, token: impl Into<SecretString>) -> Self {
-        self.token = Some(token.into());
-        self
-    }
 }
 
 /// A client of one server.

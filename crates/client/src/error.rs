@@ -135,9 +135,12 @@ impl Cause {
     pub fn of(error: &TransportError) -> Self {
         let text = match error {
             TransportError::Forbidden(_) => return Self::Forbidden,
-            TransportError::TimedOut(_) => return Self::TooSlow,
+            TransportError::TimedOut(_) | TransportError::NotInTime(_) => return Self::TooSlow,
             TransportError::TooLarge(_) => return Self::Other,
-            TransportError::NotSent(text) | TransportError::Broken(text) => text,
+            TransportError::NotSent(text)
+            | TransportError::NotSecured(text)
+            | TransportError::Reset(text)
+            | TransportError::Broken(text) => text,
         };
         let named = |(_, phrase): &&(Self, &str)| text.starts_with(phrase);
         PHRASES.iter().find(named).map_or(Self::Other, |(cause, _)| *cause)

@@ -10,7 +10,6 @@ mod api;
 mod ask;
 mod error;
 mod kv;
-mod oauth;
 mod sys;
 pub mod transport;
 
@@ -19,5 +18,4 @@ pub use api::{Api, Settings};
 pub use ask::Ask;
 pub use error::{ApiError, Cause, Refusal};
 pub use kv::{Kv, KvMount};
-pub use oauth::OAuth;
 pub use sys::{InitAnswer, Sys};

@@ -10,7 +10,8 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use vestal_crypto::{Keyring, RootKey, SealKey, SecretString};
 use vestal_logical::{
-    Answer, Call, Clock, Error, Kind, Matched, MountPoint, Reply, Request, Response, Table, Timestamp,
+    Answer, Call, Clock, Error, Kind, Matched, MountPoint, Operation, Reply, Request, Response, Table,
+    Timestamp,
 };
 use vestal_storage::{Barrier, Changes, Epoch, StorageError};
 
@@ -107,6 +108,14 @@ impl Vault {
 
     async fn answer_status(self: &Arc<Self>, request: Request, matched: &Matched) -> Response {
         let (id, path, operation) = (request.id.clone(), request.path.clone(), request.operation);
+        if operation == Operation::Help {
+            let result = self.table.declaration(matched).map(|declaration| {
+                let text = declaration.help(&path, &self.mount.path);
+                let help = serde_json::json!({ "help": text, "see_also": null, "openapi": null });
+                Answer::Open(Box::new(Reply::plain(help)))
+            });
+            return Response { request_id: id, path, operation, result };
+        }
         let call = self.status_call(request, matched.captures.clone());
         let reply = self.table.run(self, matched, &call).await.map_err(without_frame);
         Response { request_id: id, path, operation, result: reply.map(|reply| Answer::Open(Box::new(reply))) }
@@ -243,7 +252,7 @@ impl Vault {
         let mut progress = self.change.lock().await;
         let State::Sealed { seal, .. } = self.state() else {
             return match self.state() {
-                State::Active { .. } => Ok(()),
+                State::Active { seal, .. } => seal::refuse_unreadable(&seal, &key),
                 _ => Err(Error::invalid("Vault is not initialized")),
             };
         };

@@ -157,7 +157,7 @@ fn read_term(bytes: &[u8; TERM_LEN]) -> Option<Term> {
     Some(Term {
         number: u32::from_be_bytes(*number),
         installed_at: u64::from_be_bytes(*installed_at),
-        key: DataKey::from_slice(key)?,
+        key: DataKey::from_bytes(key.try_into().ok()?),
     })
 }
 

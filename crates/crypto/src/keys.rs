@@ -1,16 +1,11 @@
-//! The keys of the hierarchy, each its own type so that they cannot be confused.
+//! The keys of the hierarchy, each its own type so that they cannot be confused, and how every key here is made.
 //!
-//! Invariants: 32 bytes, zeroized on drop, compared in constant time, never printed. A wrapped key is bound
+//! Invariants: zeroized on drop, compared in constant time, never printed. A wrapped key is bound
 //! to what it is: a wrapped root key does not open as a keyring. It does not know how the seal key is kept or
 //! by whom.
 
-use std::fmt;
-
-use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
-
 use crate::aead::{self, OpenError};
-use crate::secret::{REDACTED, SecretBytes};
+use crate::secret::SecretBytes;
 use crate::shamir::{self, ShamirError};
 use crate::{Entropy, Sealed};
 
@@ -20,66 +15,61 @@ pub(crate) const KEY_LEN: usize = 32;
 /// The place a wrapped root key is bound to.
 const ROOT_KEY_PLACE: &[u8] = b"vestal root key";
 
+/// A secret of so many bytes, as a type of its own.
 macro_rules! key {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident, $length:expr) => {
         $(#[$doc])*
         #[derive(Clone)]
-        pub struct $name(Zeroizing<[u8; KEY_LEN]>);
+        pub struct $name(::zeroize::Zeroizing<[u8; $length]>);
 
         impl $name {
-            /// A new random key.
-            pub fn generate(entropy: &dyn Entropy) -> Self {
-                let mut bytes = Zeroizing::new([0; KEY_LEN]);
+            /// A new random one.
+            pub fn generate(entropy: &dyn $crate::Entropy) -> Self {
+                let mut bytes = ::zeroize::Zeroizing::new([0; $length]);
                 entropy.fill(bytes.as_mut_slice());
                 Self(bytes)
             }
 
-            /// The key with these bytes.
-            pub fn from_bytes(bytes: [u8; KEY_LEN]) -> Self {
-                Self(Zeroizing::new(bytes))
+            /// The one with these bytes.
+            pub fn from_bytes(bytes: [u8; $length]) -> Self {
+                Self(::zeroize::Zeroizing::new(bytes))
             }
 
-            /// The key with these bytes, if they are as many as a key has.
-            pub(crate) fn from_slice(bytes: &[u8]) -> Option<Self> {
-                bytes.try_into().ok().map(Self::from_bytes)
-            }
-
-            pub(crate) fn bytes(&self) -> &[u8; KEY_LEN] {
+            pub(crate) fn bytes(&self) -> &[u8; $length] {
                 &self.0
             }
         }
 
         impl PartialEq for $name {
             fn eq(&self, other: &Self) -> bool {
-                self.0.ct_eq(other.0.as_slice()).into()
+                ::subtle::ConstantTimeEq::ct_eq(self.0.as_slice(), other.0.as_slice()).into()
             }
         }
 
         impl Eq for $name {}
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(concat!(stringify!($name), "("))?;
-                f.write_str(REDACTED)?;
-                f.write_str(")")
+        impl ::std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                write!(f, "{}({})", stringify!($name), $crate::secret::REDACTED)
             }
         }
     };
 }
+pub(crate) use key;
 
 key! {
     /// The outermost key: it wraps the root key, and people hold it, as shares or as a passphrase.
-    SealKey
+    SealKey, KEY_LEN
 }
 
 key! {
     /// The key that wraps the keyring. It changes only when the vault is given a new one.
-    RootKey
+    RootKey, KEY_LEN
 }
 
 key! {
     /// The key that seals the records of one term.
-    DataKey
+    DataKey, KEY_LEN
 }
 
 impl SealKey {
@@ -104,7 +94,7 @@ impl SealKey {
             [share] if share.len() == KEY_LEN => share.clone(),
             shares => shamir::combine(shares)?,
         };
-        Self::from_slice(whole.expose()).ok_or(ShamirError::Length)
+        whole.expose().try_into().map(Self::from_bytes).map_err(|_| ShamirError::Length)
     }
 
     /// The key's bytes, for a seal that keeps the key whole.
@@ -122,7 +112,7 @@ impl RootKey {
     /// The reverse of [`RootKey::wrap`]; [`OpenError::Damaged`] also when the seal key is another.
     pub fn unwrap(seal_key: &SealKey, wrapped: &Sealed) -> Result<Self, OpenError> {
         let bytes = aead::open_wrapped(seal_key.bytes(), ROOT_KEY_PLACE, wrapped)?;
-        Self::from_slice(bytes.expose()).ok_or(OpenError::Damaged)
+        bytes.expose().try_into().map(Self::from_bytes).map_err(|_| OpenError::Damaged)
     }
 }
 

@@ -4,8 +4,6 @@
 //! its length in front. Anything compared with a secret goes through [`constant_time_eq`]. It does not know
 //! what a token is.
 
-use std::fmt;
-
 use hmac::{Hmac, Mac};
 use serde::de::{Deserialize, Deserializer, Error};
 use serde::ser::Serializer;
@@ -13,10 +11,9 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::SecretString;
 use crate::exposed::Exposable;
-use crate::keys::KEY_LEN;
-use crate::secret::REDACTED;
-use crate::{Entropy, SecretString};
+use crate::keys::{KEY_LEN, key};
 
 /// Bytes of an HMAC-SHA-256.
 const MAC_LEN: usize = 32;
@@ -28,96 +25,42 @@ pub fn constant_time_eq(left: &[u8], right: &[u8]) -> bool {
     left.ct_eq(right).into()
 }
 
-/// The key behind the ids of tokens and accessors. Part of the keyring, never rotated: an id must stay what
-/// it is.
-#[derive(Clone)]
-pub struct MacKey(Zeroizing<[u8; KEY_LEN]>);
+key! {
+    /// The key behind the ids of tokens and accessors. Part of the keyring, never rotated: an id must stay what
+    /// it is.
+    MacKey, KEY_LEN
+}
 
 impl MacKey {
-    /// A new random key.
-    pub fn generate(entropy: &dyn Entropy) -> Self {
-        let mut bytes = Zeroizing::new([0; KEY_LEN]);
-        entropy.fill(bytes.as_mut_slice());
-        Self(bytes)
-    }
-
-    /// The key with these bytes.
-    pub fn from_bytes(bytes: [u8; KEY_LEN]) -> Self {
-        Self(Zeroizing::new(bytes))
-    }
-
     /// The id of `input` in `domain`: HMAC over the domain's length (u64, big-endian), the domain and the
     /// input.
     pub fn id(&self, domain: &str, input: &[u8]) -> [u8; MAC_LEN] {
         let length = (domain.len() as u64).to_be_bytes();
-        hmac(&self.0, &[&length, domain.as_bytes(), input])
+        hmac(self.bytes(), &[&length, domain.as_bytes(), input])
     }
 
     /// [`MacKey::id`] in lower-case hex.
     pub fn hex_id(&self, domain: &str, input: &[u8]) -> String {
         hex::encode(self.id(domain, input))
     }
-
-    pub(crate) fn bytes(&self) -> &[u8; KEY_LEN] {
-        &self.0
-    }
 }
 
-impl PartialEq for MacKey {
-    fn eq(&self, other: &Self) -> bool {
-        constant_time_eq(self.0.as_slice(), other.0.as_slice())
-    }
+key! {
+    /// An audit device's own key, so that the hashes of two devices do not match. In records it is 64 hex digits,
+    /// written with [`crate::exposed`].
+    Salt, KEY_LEN
 }
-
-impl Eq for MacKey {}
-
-impl fmt::Debug for MacKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "MacKey({REDACTED})")
-    }
-}
-
-/// An audit device's own key, so that the hashes of two devices do not match. In records it is 64 hex digits,
-/// written with [`crate::exposed`].
-#[derive(Clone)]
-pub struct Salt(Zeroizing<[u8; KEY_LEN]>);
 
 impl Salt {
-    /// A new random salt.
-    pub fn generate(entropy: &dyn Entropy) -> Self {
-        let mut bytes = Zeroizing::new([0; KEY_LEN]);
-        entropy.fill(bytes.as_mut_slice());
-        Self(bytes)
-    }
-
-    /// The salt with these bytes.
-    pub fn from_bytes(bytes: [u8; KEY_LEN]) -> Self {
-        Self(Zeroizing::new(bytes))
-    }
-
     /// HMAC-SHA-256 of `input` alone, in lower-case hex and without a prefix.
     pub fn hmac_hex(&self, input: &[u8]) -> String {
-        hex::encode(hmac(&self.0, &[input]))
-    }
-}
-
-impl PartialEq for Salt {
-    fn eq(&self, other: &Self) -> bool {
-        constant_time_eq(self.0.as_slice(), other.0.as_slice())
-    }
-}
-
-impl Eq for Salt {}
-
-impl fmt::Debug for Salt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Salt({REDACTED})")
+        hex::encode(hmac(self.bytes(), &[input]))
     }
 }
 
 impl Exposable for Salt {
     fn expose_to<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let text = Zeroizing::new(hex::encode(self.0.as_slice()));
+        let text = Zeroizing::new(hex::encode(self.bytes()));
         serializer.serialize_str(&text)
     }
 }

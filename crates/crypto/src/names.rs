@@ -5,36 +5,22 @@
 //! under another parent it looks different and does not open. The order of sealed names is not that of the
 //! names, and their length is that of the name plus 16. It does not know what a parent is.
 
-use std::fmt;
-
 use aes_siv::KeyInit;
 use aes_siv::siv::Aes256Siv;
-use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
-use crate::secret::REDACTED;
-use crate::{Entropy, OpenError};
+use crate::OpenError;
+use crate::keys::key;
 
 /// Two AES-256 keys: one for the synthetic nonce, one for the stream.
 pub(crate) const NAME_KEY_LEN: usize = 64;
 
-/// The key for names. It is made once and only rewrapped, never rotated: names would change place.
-#[derive(Clone)]
-pub struct NameKey(Zeroizing<[u8; NAME_KEY_LEN]>);
+key! {
+    /// The key for names. It is made once and only rewrapped, never rotated: names would change place.
+    NameKey, NAME_KEY_LEN
+}
 
 impl NameKey {
-    /// A new random key.
-    pub fn generate(entropy: &dyn Entropy) -> Self {
-        let mut bytes = Zeroizing::new([0; NAME_KEY_LEN]);
-        entropy.fill(bytes.as_mut_slice());
-        Self(bytes)
-    }
-
-    /// The key with these bytes.
-    pub fn from_bytes(bytes: [u8; NAME_KEY_LEN]) -> Self {
-        Self(Zeroizing::new(bytes))
-    }
-
     /// The sealed form of `name` under `parent`: always the same, 16 bytes longer than the name.
     pub fn seal(&self, parent: &[u8], name: &str) -> Vec<u8> {
         self.seal_bytes(parent, name.as_bytes())
@@ -54,26 +40,8 @@ impl NameKey {
         self.cipher().encrypt([parent], name).expect("one header is no more than 126")
     }
 
-    pub(crate) fn bytes(&self) -> &[u8; NAME_KEY_LEN] {
-        &self.0
-    }
-
     fn cipher(&self) -> Aes256Siv {
         Aes256Siv::new(self.bytes().into())
-    }
-}
-
-impl PartialEq for NameKey {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(other.0.as_slice()).into()
-    }
-}
-
-impl Eq for NameKey {}
-
-impl fmt::Debug for NameKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "NameKey({REDACTED})")
     }
 }
 

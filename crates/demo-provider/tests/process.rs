@@ -5,6 +5,8 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 const BINARY: &str = env!("CARGO_BIN_EXE_vestal-demo-provider");
 
 /// Ends the process when a test fails half-way.
@@ -20,7 +22,7 @@ impl Drop for Provider {
 
 #[test]
 fn it_prints_its_address_serves_and_ends_cleanly_when_asked() {
-    for signal in ["-INT", "-TERM"] {
+    for signal in [Signal::INT, Signal::TERM] {
         let started = Command::new(BINARY).arg("--control").stdout(Stdio::piped()).spawn().unwrap();
         let mut provider = Provider(started);
         let mut first = String::new();
@@ -33,9 +35,8 @@ fn it_prints_its_address_serves_and_ends_cleanly_when_asked() {
         stream.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("\"entries\":[]"), "{answer}");
 
-        let id = provider.0.id().to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
-        assert!(provider.0.wait().unwrap().success(), "{signal}");
+        kill_process(Pid::from_child(&provider.0), signal).unwrap();
+        assert!(provider.0.wait().unwrap().success(), "{signal:?}");
         assert!(TcpStream::connect(&address).is_err());
     }
 }

@@ -42,14 +42,6 @@ impl Item {
         texts.ok_or_else(|| self.mismatch("a list of texts"))
     }
 
-    /// A list of texts, or one text alone.
-    pub fn one_or_more_texts(&self) -> Result<Vec<String>, Mismatch> {
-        match self.value.as_text() {
-            Some(text) => Ok(vec![text]),
-            None => self.texts(),
-        }
-    }
-
     /// A whole number, also one in quotes.
     pub fn integer(&self) -> Result<i64, Mismatch> {
         let number = match &self.value {

@@ -126,12 +126,12 @@ fn failed(request_id: &str, error: &Error) -> HttpResponse<Full<Bytes>> {
     if texts.is_empty() && !error.warnings().is_empty() {
         return json(code, &Envelope { warnings: Some(error.warnings()), ..Envelope::of(request_id) });
     }
-    json(code, &Failure { texts: &texts, data: error.data(), warnings: error.warnings() })
+    json(code, &Failure { texts: &texts, warnings: error.warnings() })
 }
 
 /// `{"errors":[…]}`
 pub(crate) fn errors(code: StatusCode, texts: &[String]) -> HttpResponse<Full<Bytes>> {
-    json(code, &Failure { texts, data: None, warnings: &[] })
+    json(code, &Failure { texts, warnings: &[] })
 }
 
 fn json<T: Serialize>(code: StatusCode, content: &T) -> HttpResponse<Full<Bytes>> {
@@ -238,7 +238,6 @@ impl Serialize for Unwrapped<'_> {
 
 struct Failure<'a> {
     texts: &'a [String],
-    data: Option<&'a Value>,
     warnings: &'a [String],
 }
 
@@ -246,9 +245,6 @@ impl Serialize for Failure<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("errors", self.texts)?;
-        if let Some(data) = self.data {
-            map.serialize_entry("data", data)?;
-        }
         if !self.warnings.is_empty() {
             map.serialize_entry("warnings", self.warnings)?;
         }

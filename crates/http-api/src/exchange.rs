@@ -1,7 +1,7 @@
 //! One request and its answer, from parsed head to finished response.
 //!
-//! Invariants: the body is asked for only when the head is in order; waiting ends with the request's time; what is logged is
-//! id, method, status and duration. It knows no sockets.
+//! Invariants: the body is asked for only when the head is in order; waiting ends with the request's time; an answer that ends
+//! its connection says so; what is logged is id, method, status and duration. It knows no sockets.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,16 +9,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::{Either, select};
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::Full;
 use hyper::body::Body;
 use vestal_logical::{Clock, Timestamp};
 
 use crate::envelope;
 use crate::headers;
-use crate::intake::{Held, Intake, IntakeFault};
+use crate::intake::{Held, Intake, IntakeFault, Sender};
 use crate::kernel::Kernel;
+use crate::leftover::{self, Observed};
 use crate::limits::Limits;
+use crate::protocol;
 use crate::refusal::Refusal;
 use crate::translate::{Arrival, Head};
 
@@ -41,8 +43,9 @@ pub(crate) struct Answered {
 
 impl Exchange {
     pub(crate) fn new(kernel: Arc<dyn Kernel>, limits: Limits) -> Self {
-        let intake = Intake::new(limits.body_bytes, limits.buffered_bytes);
-        Self { clock: kernel.clock(), kernel, limits, intake }
+        let clock = kernel.clock();
+        let intake = Intake::new(&limits, Arc::clone(&clock));
+        Self { kernel, clock, limits, intake }
     }
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
@@ -57,12 +60,26 @@ impl Exchange {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let (parts, mut body) = request.into_parts();
+        let (parts, body) = request.into_parts();
+        let mut body = Observed::new(body);
         let now = self.clock.now();
         let id = self.kernel.request_id();
-        let arrival = Arrival { id: id.clone(), now, deadline: now.plus(self.limits.request_time), peer };
-        let outcome = self.respond(&parts, &mut body, arrival).await;
+        let deadline = now.plus(self.limits.request_time);
+        let arrival = Arrival { id: id.clone(), now, deadline, peer };
+        let orderly = protocol::check(&parts, &self.limits);
+        let disorderly = orderly.is_err();
+        let outcome = match orderly {
+            Ok(()) => self.respond(&parts, &mut body, arrival).await,
+            Err(refusal) => Err(refusal),
+        };
         let mut response = outcome.unwrap_or_else(|refusal| refusal.render(&parts.method));
+        // Whoever was given up is not waited for again.
+        let given_up = response.status() == StatusCode::REQUEST_TIMEOUT;
+        let unread =
+            !body.is_end_stream() && (given_up || !self.drop_rest(&parts, &mut body, deadline).await);
+        if (disorderly || unread) && parts.version != Version::HTTP_2 {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Some(namespace) = headers::namespace(&parts.headers) {
             response.headers_mut().insert(headers::namespace_name(), namespace.clone());
         }
@@ -73,7 +90,29 @@ impl Exchange {
             duration_us = self.clock.now().since(now).as_micros(),
             "answered"
         );
-        Answered { response, unread: !body.is_end_stream() }
+        Answered { response, unread }
+    }
+
+    /// Reads on to the end of the body, if that is near; whether it got there.
+    async fn drop_rest<B>(&self, parts: &Parts, body: &mut Observed<B>, deadline: Timestamp) -> bool
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let most = if parts.version == Version::HTTP_2 {
+            // No end of the connection helps there: what is a little too long must get its answer, too.
+            u64::try_from(self.limits.body_bytes).map_or(u64::MAX, |most| most.saturating_mul(2))
+        } else if parts.headers.contains_key(header::EXPECT) {
+            // Who waits to be asked for the body has not sent it, and is not to be asked.
+            return body.is_end_stream();
+        } else {
+            leftover::NEAR
+        };
+        let patience = deadline.min(self.clock.now().plus(leftover::PATIENCE));
+        let dropping = std::pin::pin!(leftover::drop_rest(body, most));
+        match select(dropping, self.clock.sleep_until(patience)).await {
+            Either::Left((ended, _)) => ended,
+            Either::Right(_) => false,
+        }
     }
 
     async fn respond<B>(
@@ -85,17 +124,11 @@ impl Exchange {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        if parts.headers.len() > self.limits.header_count {
-            return Err(Refusal::headers_too_large());
-        }
-        let named = parts.uri.host().is_some() || parts.headers.contains_key(header::HOST);
-        if parts.version == Version::HTTP_11 && !named {
-            return Err(Refusal::invalid("missing required Host header"));
-        }
         let head = Head::read(parts, &self.limits)?;
         let deadline = arrival.deadline;
         let Held { bytes, room } = if head.takes_body() {
-            self.take(body, deadline).await?
+            let peer = arrival.peer.map(|address| address.ip());
+            self.take(body, Sender { peer, urgent: head.is_urgent() }, deadline).await?
         } else {
             Held { bytes: Vec::new(), room: None }
         };
@@ -111,19 +144,19 @@ impl Exchange {
         Ok(response)
     }
 
-    async fn take<B>(&self, body: &mut B, deadline: Timestamp) -> Result<Held, Refusal>
+    async fn take<B>(&self, body: &mut B, sender: Sender, deadline: Timestamp) -> Result<Held, Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
     {
         if body.is_end_stream() {
             return Ok(Held { bytes: Vec::new(), room: None });
         }
-        let reading = std::pin::pin!(self.intake.read(body));
+        let reading = std::pin::pin!(self.intake.read(body, sender));
         match select(reading, self.clock.sleep_until(deadline)).await {
             Either::Left((Ok(held), _)) => Ok(held),
             Either::Left((Err(IntakeFault::TooLarge), _)) => Err(Refusal::body_too_large()),
             Either::Left((Err(IntakeFault::Broken), _)) => Err(Refusal::blank(StatusCode::BAD_REQUEST)),
-            Either::Right(_) => Err(Refusal::too_slow()),
+            Either::Left((Err(IntakeFault::TooSlow), _)) | Either::Right(_) => Err(Refusal::too_slow()),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::refusal::Refusal;
 const TOKEN: HeaderName = HeaderName::from_static("x-vault-token");
 const NAMESPACE: HeaderName = HeaderName::from_static("x-vault-namespace");
 const WRAP_TTL: &str = "x-vault-wrap-ttl";
+const WRAP_FORMAT: &str = "x-vault-wrap-format";
 
 /// Paths that belong to the whole server, not to a namespace.
 const ROOT_ONLY: [&str; 14] = [
@@ -106,6 +107,10 @@ pub(crate) fn wrap(headers: &HeaderMap) -> Result<Option<WrapAsk>, Refusal> {
     }
     match i64::try_from(nanos) {
         Ok(0) => Ok(None),
+        // OpenBao knows this one format and ignores all other words.
+        Ok(_) if headers.get(WRAP_FORMAT).is_some_and(|format| format == "jwt") => {
+            Err(Refusal::invalid("the `jwt` of X-Vault-Wrap-Format is not supported yet"))
+        }
         Ok(nanos) => Ok(Some(WrapAsk { ttl: Duration::from_nanos(nanos.unsigned_abs()) })),
         Err(_) if whole => {
             refuse("multiplication of durations resulted in overflow, one operand may be too large")
@@ -117,6 +122,12 @@ pub(crate) fn wrap(headers: &HeaderMap) -> Result<Option<WrapAsk>, Refusal> {
 /// Go's words, which quote the duration; it is no secret, and clients show it to who typed it.
 fn duration_fault(why: &str, text: &str) -> String {
     let whole = quoted(text.as_bytes());
+    // Days are read as one whole number.
+    if let Some(days) = text.strip_suffix('d') {
+        let overflows = !days.is_empty() && days.bytes().all(|byte| byte.is_ascii_digit());
+        let fault = if overflows { "value out of range" } else { "invalid syntax" };
+        return format!("strconv.ParseInt: parsing {}: {fault}", quoted(days.as_bytes()));
+    }
     if why.contains("unknown unit") {
         let unit = text
             .split(|c: char| c.is_ascii_digit() || c == '.')

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+pub use vestal_logical::json::JsonLimits;
+
 /// Bounds of one listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -19,6 +21,9 @@ pub struct Limits {
     pub header_patience: Duration,
     /// Time between two requests on one connection.
     pub idle_patience: Duration,
+    /// Time during which a client may send no byte of a body; with what it has sent it earns as much more as a trickle
+    /// needs.
+    pub body_patience: Duration,
     /// Time during which a client may take no byte of its answer.
     pub write_patience: Duration,
     /// Time for a request, from the end of its headers to the answer.
@@ -31,18 +36,6 @@ pub struct Limits {
     pub streams: u32,
     /// Bounds of a JSON body.
     pub json: JsonLimits,
-}
-
-/// Bounds of one JSON body, in force while it is being read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct JsonLimits {
-    /// Arrays and objects within each other. Below serde's own 128, so that what was stored inside a record, or
-    /// wrapped in an answer, can still be read back.
-    pub depth: usize,
-    /// Strings, keys included.
-    pub strings: usize,
-    /// Estimated bytes of the decoded tree.
-    pub memory: usize,
 }
 
 impl Limits {
@@ -60,12 +53,6 @@ impl Limits {
     }
 }
 
-impl Default for JsonLimits {
-    fn default() -> Self {
-        Self { depth: 120, strings: 1000, memory: (32 << 20) + (512 << 10) }
-    }
-}
-
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -75,6 +62,7 @@ impl Default for Limits {
             token_bytes: 8 << 10,
             header_patience: Duration::from_secs(10),
             idle_patience: Duration::from_mins(5),
+            body_patience: Duration::from_secs(10),
             write_patience: Duration::from_mins(1),
             request_time: Duration::from_secs(90),
             body_bytes: 32 << 20,

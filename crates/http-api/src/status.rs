@@ -15,7 +15,7 @@ pub(crate) fn status(kind: Kind) -> StatusCode {
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Kind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Kind::Limited => StatusCode::TOO_MANY_REQUESTS,
-        // The engine's clients know no 502 (decisions, section 6: X10 to X12).
+        // The engine's clients know no 502 (rows X10 to X12 in `docs/references.md`).
         Kind::Upstream | Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         Kind::Sealed | Kind::Standby | Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     }

@@ -1,12 +1,6 @@
 //! Requests and answers over real sockets: framing, protocols, the end.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test"
-)]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 mod support;
 
@@ -19,7 +13,7 @@ use futures::FutureExt;
 use futures::future::join_all;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use support::{FakeKernel, GRACE, Wire, ask, ok, pass_time, send, start, until};
+use support::{FakeKernel, GRACE, Wire, ask, ok, pass_time, send, start, until, until_refused};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use vestal_http_api::{Limits, ListenerOptions, ServeError, Server};
@@ -164,10 +158,7 @@ async fn the_end_waits_for_calls_under_way() {
     until(|| !kernel.seen.lock().unwrap().is_empty()).await;
     running.end();
     // Nobody new gets in: the address is closed before the call ends.
-    let address = running.address;
-    while TcpStream::connect(address).await.is_ok() {
-        tokio::task::yield_now().await;
-    }
+    until_refused(running.address).await;
     assert!(!running.server.is_finished());
     gate.notify_one();
     assert_eq!(wire.answer().await.status, 200);
@@ -185,9 +176,7 @@ async fn the_end_does_not_wait_for_ever() {
     wire.write("GET /v1/kv/a HTTP/1.1\r\nHost: h\r\n\r\n").await;
     until(|| !kernel.seen.lock().unwrap().is_empty()).await;
     running.end();
-    while TcpStream::connect(running.address).await.is_ok() {
-        tokio::task::yield_now().await;
-    }
+    until_refused(running.address).await;
     let cut = pass_time(&clock, running.server).await.unwrap();
     assert_eq!(cut, 1, "one connection had to be cut");
     assert!(clock.now() >= Timestamp::default().plus(GRACE));

@@ -1,7 +1,7 @@
 //! 500 odd requests, and what OpenBao 2.7.2 made of each: its answer if it refused, else the operation, path, data and
 //! wrapping time that its audit log showed. A row in which we differ says what we do instead, and why.
 
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

@@ -1,12 +1,6 @@
 //! TLS: what is spoken, what is refused, and how a certificate is exchanged while serving.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test"
-)]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 mod support;
 

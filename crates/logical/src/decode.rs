@@ -1,7 +1,7 @@
 //! Turns an input map into a handler's struct, with Vault's leniencies and errors that name the field, never its value.
 //!
 //! A field that was sent is present even when it is null or empty: `Option` fields are `Some` then. Texts become
-//! numbers and booleans, numbers become texts, as the clients expect (spec `oauthapp.md` §1.3, `vault-api.md` §1.4).
+//! numbers and booleans, numbers become texts, as the clients expect (reference §1.3, core §1.4).
 //! The reference converts for what it loads otherwise than for what is built into it: see [`Dialect`].
 
 use std::fmt;
@@ -10,7 +10,7 @@ use serde::de::value::StringDeserializer;
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor,
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 /// Input that does not fit the endpoint's fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +51,14 @@ impl FieldError {
     pub(crate) fn conversion(&self) -> Option<String> {
         let field = self.field.as_ref().filter(|_| !self.missing)?;
         Some(format!("error converting input for field \"{field}\": {}", self.reason))
+    }
+}
+
+impl FieldError {
+    /// As it is told of a query, where a list can only be of texts.
+    pub(crate) fn of_a_query(mut self) -> Self {
+        self.reason = self.reason.replace("'[]interface {}'", "'[]string'");
+        self
     }
 }
 
@@ -101,6 +109,33 @@ pub(crate) fn decode_as<P: DeserializeOwned>(
     P::deserialize(Input(input, dialect))
 }
 
+/// The name under which a value is asked for as it was sent, and comes as JSON: serde would have numbers rewritten.
+const AS_SENT: &str = "$vestal::AsSent";
+
+/// Reads a value of a client's own, whose numbers keep their text.
+pub(crate) fn as_sent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+    struct AsSent;
+
+    impl<'de> Visitor<'de> for AsSent {
+        type Value = Value;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a JSON value")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Value, E> {
+            crate::json::stored(text.as_bytes()).map_err(E::custom)
+        }
+
+        /// Other deserializers than ours.
+        fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+            serde::Deserialize::deserialize(deserializer)
+        }
+    }
+
+    deserializer.deserialize_newtype_struct(AS_SENT, AsSent)
+}
+
 struct Input(Map<String, Value>, Dialect);
 
 impl<'de> Deserializer<'de> for Input {
@@ -112,9 +147,12 @@ impl<'de> Deserializer<'de> for Input {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, FieldError> {
+        if name == AS_SENT {
+            return visitor.visit_string(Value::Object(self.0).to_string());
+        }
         visitor.visit_newtype_struct(self)
     }
 
@@ -145,11 +183,34 @@ impl<'de> MapAccess<'de> for InputFields {
             return Err(serde::de::Error::custom("a value without its name"));
         };
         let dialect = self.dialect;
+        let value = if dialect == Dialect::Loaded { with_plain_numbers(value) } else { value };
         seed.deserialize(Lenient(value, dialect)).map_err(|failure| {
             let reason = dialect.worded(failure.reason, &name);
             FieldError { field: Some(failure.field.unwrap_or(name)), reason, ..failure }
         })
     }
+}
+
+/// What is loaded into the reference gets numbers as floats, so as text they have their shortest digits and no exponent:
+/// `1000.0` and `1e3` are `1000`. Integers keep all of their digits, which floats would lose.
+fn with_plain_numbers(value: Value) -> Value {
+    match value {
+        Value::Number(number) => Value::Number(plain(number)),
+        Value::Array(items) => items.into_iter().map(with_plain_numbers).collect(),
+        Value::Object(members) => {
+            members.into_iter().map(|(name, value)| (name, with_plain_numbers(value))).collect()
+        }
+        other => other,
+    }
+}
+
+fn plain(number: Number) -> Number {
+    let text = number.to_string();
+    if !text.contains(['.', 'e', 'E']) {
+        return number;
+    }
+    let float = text.parse::<f64>().ok().filter(|float| float.is_finite());
+    float.and_then(|float| float.to_string().parse().ok()).unwrap_or(number)
 }
 
 /// One value, read as leniently as Vault's clients expect.
@@ -339,9 +400,12 @@ impl<'de> Deserializer<'de> for Lenient {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, FieldError> {
+        if name == AS_SENT {
+            return visitor.visit_string(self.0.to_string());
+        }
         visitor.visit_newtype_struct(self)
     }
 

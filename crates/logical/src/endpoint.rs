@@ -82,7 +82,7 @@ impl From<Error> for RunFault {
 
 /// What is known about one endpoint without its engine.
 #[derive(Debug, Clone)]
-pub struct EndpointInfo {
+pub struct Declaration {
     /// The path below the mount, with captures: `creds/{*name}`. A trailing slash belongs to it.
     pub template: &'static str,
     /// What it is, in one sentence.
@@ -101,17 +101,34 @@ pub struct EndpointInfo {
 
 /// One endpoint of an engine: what is known about it, and the handlers.
 pub struct Endpoint<E> {
-    pub(crate) info: EndpointInfo,
+    pub(crate) declaration: Declaration,
     pub(crate) actions: BTreeMap<Operation, Run<E>>,
     pub(crate) exists: Option<Exists<E>>,
     pub(crate) checks: Vec<Check>,
     pub(crate) legal: Option<fn(&str) -> bool>,
 }
 
+/// A method for each operation, all of one shape.
+macro_rules! verbs {
+    ($($(#[$doc:meta])* $name:ident => $operation:ident;)*) => {$(
+        $(#[$doc])*
+        #[must_use]
+        pub fn $name<P, T, X, H>(self, handler: H, does: &'static str) -> Self
+        where
+            P: DeserializeOwned + JsonSchema + Send + 'static,
+            T: Serialize + 'static,
+            X: Into<Error> + 'static,
+            H: for<'a> Handler<'a, E, P, T, X>,
+        {
+            self.on(Operation::$operation, handler, does)
+        }
+    )*};
+}
+
 impl<E: Send + Sync + 'static> Endpoint<E> {
     fn new(template: &'static str, synopsis: &'static str) -> Self {
         Self {
-            info: EndpointInfo {
+            declaration: Declaration {
                 template,
                 synopsis,
                 actions: BTreeMap::new(),
@@ -130,11 +147,11 @@ impl<E: Send + Sync + 'static> Endpoint<E> {
     fn learn<P: JsonSchema>(&mut self) {
         let schema = schemars::schema_for!(P);
         if schema.get("additionalProperties") == Some(&Value::Bool(true)) {
-            self.info.open = true;
+            self.declaration.open = true;
         }
         if let Some(Value::Object(properties)) = schema.get("properties") {
             for (name, field) in properties {
-                self.info.fields.entry(name.clone()).or_insert_with(|| field.clone());
+                self.declaration.fields.entry(name.clone()).or_insert_with(|| field.clone());
             }
         }
     }
@@ -147,7 +164,7 @@ impl<E: Send + Sync + 'static> Endpoint<E> {
         H: for<'a> Handler<'a, E, P, T, X>,
     {
         self.learn::<P>();
-        self.info.actions.insert(operation, does);
+        self.declaration.actions.insert(operation, does);
         let run: Run<E> =
             Box::new(move |engine, call, input, dialect| match decode_as::<P>(input, dialect) {
                 Ok(params) => {
@@ -162,76 +179,19 @@ impl<E: Send + Sync + 'static> Endpoint<E> {
         self
     }
 
-    /// Serves GET.
-    #[must_use]
-    pub fn read<P, T, X, H>(self, handler: H, does: &'static str) -> Self
-    where
-        P: DeserializeOwned + JsonSchema + Send + 'static,
-        T: Serialize + 'static,
-        X: Into<Error> + 'static,
-        H: for<'a> Handler<'a, E, P, T, X>,
-    {
-        self.on(Operation::Read, handler, does)
-    }
-
-    /// Serves LIST. Lists are asked for with a trailing slash, so the template ends in one (or is empty).
-    #[must_use]
-    pub fn list<P, T, X, H>(self, handler: H, does: &'static str) -> Self
-    where
-        P: DeserializeOwned + JsonSchema + Send + 'static,
-        T: Serialize + 'static,
-        X: Into<Error> + 'static,
-        H: for<'a> Handler<'a, E, P, T, X>,
-    {
-        self.on(Operation::List, handler, does)
-    }
-
-    /// Serves POST and PUT.
-    #[must_use]
-    pub fn write<P, T, X, H>(self, handler: H, does: &'static str) -> Self
-    where
-        P: DeserializeOwned + JsonSchema + Send + 'static,
-        T: Serialize + 'static,
-        X: Into<Error> + 'static,
-        H: for<'a> Handler<'a, E, P, T, X>,
-    {
-        self.on(Operation::Update, handler, does)
-    }
-
-    /// Serves PATCH.
-    #[must_use]
-    pub fn patch<P, T, X, H>(self, handler: H, does: &'static str) -> Self
-    where
-        P: DeserializeOwned + JsonSchema + Send + 'static,
-        T: Serialize + 'static,
-        X: Into<Error> + 'static,
-        H: for<'a> Handler<'a, E, P, T, X>,
-    {
-        self.on(Operation::Patch, handler, does)
-    }
-
-    /// Serves DELETE.
-    #[must_use]
-    pub fn delete<P, T, X, H>(self, handler: H, does: &'static str) -> Self
-    where
-        P: DeserializeOwned + JsonSchema + Send + 'static,
-        T: Serialize + 'static,
-        X: Into<Error> + 'static,
-        H: for<'a> Handler<'a, E, P, T, X>,
-    {
-        self.on(Operation::Delete, handler, does)
-    }
-
-    /// Serves HEAD.
-    #[must_use]
-    pub fn header<P, T, X, H>(self, handler: H, does: &'static str) -> Self
-    where
-        P: DeserializeOwned + JsonSchema + Send + 'static,
-        T: Serialize + 'static,
-        X: Into<Error> + 'static,
-        H: for<'a> Handler<'a, E, P, T, X>,
-    {
-        self.on(Operation::Header, handler, does)
+    verbs! {
+        /// Serves GET.
+        read => Read;
+        /// Serves LIST. Lists are asked for with a trailing slash, so the template ends in one (or is empty).
+        list => List;
+        /// Serves POST and PUT.
+        write => Update;
+        /// Serves PATCH.
+        patch => Patch;
+        /// Serves DELETE.
+        delete => Delete;
+        /// Serves HEAD.
+        header => Header;
     }
 
     /// Tells creating from updating; without it every write is an update.
@@ -267,21 +227,21 @@ impl<E: Send + Sync + 'static> Endpoint<E> {
     /// Served without a token.
     #[must_use]
     pub fn unauthenticated(mut self) -> Self {
-        self.info.unauthenticated = true;
+        self.declaration.unauthenticated = true;
         self
     }
 
     /// All its operations need `sudo` besides their own capability.
     #[must_use]
     pub fn sudo(mut self) -> Self {
-        self.info.sudo = self.info.actions.keys().copied().collect();
+        self.declaration.sudo = self.declaration.actions.keys().copied().collect();
         self
     }
 
     /// One of its operations needs `sudo` besides its own capability.
     #[must_use]
     pub fn sudo_for(mut self, operation: Operation) -> Self {
-        self.info.sudo.push(operation);
+        self.declaration.sudo.push(operation);
         self
     }
 }

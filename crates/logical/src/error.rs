@@ -3,7 +3,6 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use serde_json::Value;
 use vestal_storage::StorageError;
 
 use crate::FieldError;
@@ -55,7 +54,6 @@ pub struct Error {
     kind: Kind,
     form: Form,
     texts: Vec<String>,
-    data: Option<Value>,
     warnings: Vec<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -63,14 +61,7 @@ pub struct Error {
 impl Error {
     /// A failure with a bare text.
     pub fn new(kind: Kind, text: impl Into<String>) -> Self {
-        Self {
-            kind,
-            form: Form::Bare,
-            texts: vec![text.into()],
-            data: None,
-            warnings: Vec::new(),
-            source: None,
-        }
+        Self { kind, form: Form::Bare, texts: vec![text.into()], warnings: Vec::new(), source: None }
     }
 
     /// Wrong input: 400 with this text.
@@ -133,13 +124,6 @@ impl Error {
         self
     }
 
-    /// With a `data` member beside the errors.
-    #[must_use]
-    pub fn with_data(mut self, data: Value) -> Self {
-        self.data = Some(data);
-        self
-    }
-
     /// With a warning beside the errors (a 404 may carry one).
     #[must_use]
     pub fn warn(mut self, text: impl Into<String>) -> Self {
@@ -168,12 +152,6 @@ impl Error {
     #[must_use]
     pub fn text(&self) -> String {
         self.texts.join("; ")
-    }
-
-    /// The `data` member, if any.
-    #[must_use]
-    pub fn data(&self) -> Option<&Value> {
-        self.data.as_ref()
     }
 
     /// Warnings that go with a 404.
@@ -217,6 +195,8 @@ impl From<StorageError> for Error {
             StorageError::Conflict => (Kind::Conflict, "the record was changed meanwhile, try again"),
             StorageError::Sealed => return Self::new(Kind::Sealed, "Vault is sealed"),
             StorageError::Fenced => (Kind::Standby, "this node no longer leads"),
+            // Names and keys have small limits, records and batches large ones.
+            StorageError::TooLarge { limit: ..=0xffff } => (Kind::Invalid, "a name in the path is too long"),
             StorageError::TooLarge { .. } => (Kind::TooLarge, "the record is too large"),
             StorageError::Full(_) => (Kind::Unavailable, "the disk is too full for new writes, make room"),
             StorageError::Unavailable(_) => (Kind::Unavailable, "the store is unavailable"),

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::EndpointInfo;
+use crate::Declaration;
 
-impl EndpointInfo {
+impl Declaration {
     /// What `vault path-help` prints for this endpoint.
     #[must_use]
     pub fn help(&self, path: &str, mount: &str) -> String {
@@ -34,7 +34,7 @@ impl EndpointInfo {
 
 /// What `vault path-help` prints for a mount: its endpoints, each in a sentence.
 #[must_use]
-pub fn help_for_all(kind: &str, endpoints: &[&EndpointInfo]) -> String {
+pub fn help_for_all(kind: &str, endpoints: &[&Declaration]) -> String {
     let mut text = format!("## DESCRIPTION\n\nThe {kind} engine.\n\n## PATHS\n");
     for endpoint in endpoints.iter().filter(|endpoint| !endpoint.actions.is_empty()) {
         let _ = write!(text, "\n    {}\n        {}\n", endpoint.template, endpoint.synopsis);

@@ -40,16 +40,25 @@ pub struct OutboundResponse {
 /// Why there is no answer. Texts name host and cause, never a body, header or query.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum TransportError {
-    /// The request was not sent: nothing can have been spent. Name resolution, connecting, TLS handshake.
+    /// The request was not sent: nothing can have been spent. Name resolution, connecting.
     #[error("{0}")]
     NotSent(String),
+    /// The TLS handshake failed: the request was not sent.
+    #[error("{0}")]
+    NotSecured(String),
+    /// The time limit passed before the request was sent.
+    #[error("{0}")]
+    NotInTime(String),
     /// The address is one we do not connect to.
     #[error("{0}")]
     Forbidden(String),
     /// The time limit passed after the request may have been sent.
     #[error("{0}")]
     TimedOut(String),
-    /// The connection broke after the request may have been sent.
+    /// The connection was reset after the request may have been sent.
+    #[error("{0}")]
+    Reset(String),
+    /// The connection ended, or spoke something else, after the request may have been sent.
     #[error("{0}")]
     Broken(String),
     /// The answer is larger than allowed; the request was carried out.

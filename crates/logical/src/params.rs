@@ -1,4 +1,4 @@
-//! The leniencies that Vault's clients rely on, as types of fields (spec `oauthapp.md` §1.3, `vault-api.md` §1.4).
+//! The leniencies that Vault's clients rely on, as types of fields (reference §1.3, core §1.4).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::{Map, Value};
 
 use crate::Reply;
-use crate::decode::{go_type, whole_number};
+use crate::decode::{as_sent, go_type, whole_number};
 
 /// A span of whole seconds: `300`, `"300"`, `"5m"`, `"1h30m"`, `"2d"`. Null is as if it had not been sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,7 +43,8 @@ impl<'de> Deserialize<'de> for Seconds {
         }
         let nanos = duration_nanos(&value).map_err(D::Error::custom)?;
         let seconds = nanos / 1_000_000_000;
-        if nanos < 0 {
+        // The fraction is cut before the sign is judged, as in the reference: `-0.5s` is 0.
+        if seconds < 0 {
             return Err(D::Error::custom(format_args!("cannot provide negative value '{seconds}'")));
         }
         // Beyond this, a span of nanoseconds no longer fits 64 bits; the reference overflows here.
@@ -255,7 +256,7 @@ impl<'de> Deserialize<'de> for Members {
                 go_type(value)
             )))
         };
-        match Value::deserialize(deserializer)? {
+        match as_sent(deserializer)? {
             Value::Null => Ok(Self(None)),
             Value::Object(members) => Ok(Self(Some(members))),
             Value::Array(items) => {
@@ -285,8 +286,17 @@ impl JsonSchema for Members {
 
 /// All input as it came, for endpoints whose fields are the user's own (kv v1, cubbyhole). Such an endpoint declares
 /// no field, so none is unknown, and what its path captures is asked of the call.
-#[derive(Debug, Clone, PartialEq, Default, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Fields(pub Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match as_sent(deserializer)? {
+            Value::Object(members) => Ok(Self(members)),
+            _ => Err(D::Error::custom("expected an object")),
+        }
+    }
+}
 
 impl Fields {
     /// Tells of these fields in the answer of an operation that takes none; only writes take the user's own.

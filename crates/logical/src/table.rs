@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 
 use crate::endpoint::RunFault;
-use crate::{Body, Call, Dialect, Endpoint, EndpointInfo, Endpoints, Error, FieldError, Operation, Reply};
+use crate::{Body, Call, Declaration, Dialect, Endpoint, Endpoints, Error, FieldError, Operation, Reply};
 
 /// The endpoint that a path matched, and what its template captured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl<E: Send + Sync + 'static> Table<E> {
     pub fn new(endpoints: Endpoints<E>) -> Result<Self, Error> {
         let mut router = matchit::Router::new();
         for (index, endpoint) in endpoints.list.iter().enumerate() {
-            router.insert(format!("/{}", endpoint.info.template), index).map_err(Error::internal)?;
+            router.insert(format!("/{}", endpoint.declaration.template), index).map_err(Error::internal)?;
         }
         Ok(Self { router, endpoints: endpoints.list, dialect: endpoints.dialect })
     }
@@ -39,20 +39,20 @@ impl<E: Send + Sync + 'static> Table<E> {
         let full = format!("/{path}");
         let found = self.router.at(&full).ok()?;
         let endpoint = self.endpoints.get(*found.value)?;
-        let names = capture_names(endpoint.info.template);
+        let names = capture_names(endpoint.declaration.template);
         let captures: Vec<_> = names.zip(found.params.iter().map(|(_, text)| text.to_owned())).collect();
         let legal = endpoint.legal.is_none_or(|legal| captures.iter().all(|(_, text)| legal(text)));
         legal.then_some(Matched { index: *found.value, captures })
     }
 
     /// What is known about a matched endpoint.
-    pub fn info(&self, matched: &Matched) -> Result<&EndpointInfo, Error> {
-        self.endpoint(matched).map(|endpoint| &endpoint.info)
+    pub fn declaration(&self, matched: &Matched) -> Result<&Declaration, Error> {
+        self.endpoint(matched).map(|endpoint| &endpoint.declaration)
     }
 
     /// All endpoints, in the order of their declaration.
-    pub fn all(&self) -> impl Iterator<Item = &EndpointInfo> {
-        self.endpoints.iter().map(|endpoint| &endpoint.info)
+    pub fn all(&self) -> impl Iterator<Item = &Declaration> {
+        self.endpoints.iter().map(|endpoint| &endpoint.declaration)
     }
 
     /// Whether the thing that a write names is there; `None` when the endpoint does not tell.
@@ -75,7 +75,7 @@ impl<E: Send + Sync + 'static> Table<E> {
             (Operation::Help, _) | (_, None) => return Err(Error::unsupported_operation()),
             (_, Some(action)) => action,
         };
-        let Input { fields, unknown, replaced } = Input::of(&endpoint.info, call);
+        let Input { fields, unknown, replaced } = Input::of(&endpoint.declaration, call);
         for check in &endpoint.checks {
             check(fields.clone(), self.dialect)?;
         }
@@ -111,6 +111,9 @@ impl<E: Send + Sync + 'static> Table<E> {
 
 /// Where the reference asks first whether the thing is there, it converts the input for that, and says so differently.
 fn refused_input<E>(endpoint: &Endpoint<E>, call: &Call, failure: FieldError) -> Error {
+    if !call.operation.is_write() && call.operation != Operation::Patch {
+        return failure.of_a_query().into();
+    }
     let early = endpoint.exists.is_some() && call.operation.declared() == Operation::Update;
     match failure.conversion().filter(|_| early) {
         Some(text) => Error::invalid(text),
@@ -134,9 +137,9 @@ struct Input<'a> {
 }
 
 impl<'a> Input<'a> {
-    fn of(info: &EndpointInfo, call: &'a Call) -> Self {
+    fn of(declaration: &Declaration, call: &'a Call) -> Self {
         let mut fields = call.data.clone();
-        if info.open {
+        if declaration.open {
             return Self { fields, unknown: Vec::new(), replaced: Vec::new() };
         }
         let captured = |name: &str| call.captures.iter().any(|(known, _)| *known == name);
@@ -145,7 +148,7 @@ impl<'a> Input<'a> {
         for name in call.data.keys() {
             if captured(name) {
                 replaced.push(name);
-            } else if !info.fields.contains_key(name) {
+            } else if !declaration.fields.contains_key(name) {
                 unknown.push(name);
             }
         }
@@ -162,10 +165,10 @@ impl<'a> Input<'a> {
 pub trait Dispatch: Send + Sync {
     /// See [`Table::find`].
     fn find(&self, path: &str) -> Option<Matched>;
-    /// See [`Table::info`].
-    fn info(&self, matched: &Matched) -> Result<&EndpointInfo, Error>;
+    /// See [`Table::declaration`].
+    fn declaration(&self, matched: &Matched) -> Result<&Declaration, Error>;
     /// See [`Table::all`].
-    fn all(&self) -> Vec<&EndpointInfo>;
+    fn all(&self) -> Vec<&Declaration>;
     /// See [`Table::exists`].
     fn exists<'a>(
         &'a self,
@@ -187,11 +190,11 @@ impl<E: Send + Sync + 'static> Dispatch for Bound<E> {
         self.table.find(path)
     }
 
-    fn info(&self, matched: &Matched) -> Result<&EndpointInfo, Error> {
-        self.table.info(matched)
+    fn declaration(&self, matched: &Matched) -> Result<&Declaration, Error> {
+        self.table.declaration(matched)
     }
 
-    fn all(&self) -> Vec<&EndpointInfo> {
+    fn all(&self) -> Vec<&Declaration> {
         self.table.all().collect()
     }
 

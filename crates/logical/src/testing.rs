@@ -1,13 +1,39 @@
-//! A clock that moves only when told.
+//! A clock that moves only when told, and calls that no client made.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::channel::oneshot;
 use futures::future::BoxFuture;
+use serde_json::Value;
 
-use crate::{Clock, Timestamp};
+use crate::{Call, Clock, MountPoint, Operation, Timestamp};
+
+/// A call of nobody at the beginning of time, with all the time there is. Data that is no object is none.
+#[must_use]
+pub fn call(
+    mount: &Arc<MountPoint>,
+    operation: Operation,
+    path: &str,
+    captures: &[(&'static str, String)],
+    data: &Value,
+) -> Call {
+    Call {
+        id: "request".to_owned(),
+        operation,
+        mount: Arc::clone(mount),
+        path: path.to_owned(),
+        captures: captures.to_owned(),
+        data: data.as_object().cloned().unwrap_or_default(),
+        caller: None,
+        credential: None,
+        wrap: None,
+        peer: None,
+        now: Timestamp::from_seconds(0),
+        deadline: Timestamp::MAX,
+    }
+}
 
 /// Simulated time. Sleepers wake in the order of their instants.
 #[derive(Default)]

@@ -57,36 +57,23 @@ fn table() -> Table<Shelf> {
     Table::new(endpoints).expect("no conflict")
 }
 
-fn call(operation: Operation, path: &str, captures: Vec<(&'static str, String)>, data: Value) -> Call {
-    let Value::Object(data) = data else { panic!("an object") };
-    Call {
-        id: "1".into(),
-        operation,
-        mount: Arc::new(MountPoint {
-            path: "shelf/".into(),
-            kind: "shelf".into(),
-            accessor: "shelf_1".into(),
-            uuid: "u".into(),
-            options: BTreeMap::new(),
-            default_lease: Duration::ZERO,
-            max_lease: Duration::ZERO,
-        }),
-        path: path.into(),
-        captures,
-        data,
-        caller: None,
-        credential: None,
-        wrap: None,
-        peer: None,
-        now: Timestamp::from_seconds(0),
-        deadline: Timestamp::MAX,
-    }
+fn call(operation: Operation, path: &str, captures: &[(&'static str, String)], data: &Value) -> Call {
+    let shelf = MountPoint {
+        path: "shelf/".into(),
+        kind: "shelf".into(),
+        accessor: "shelf_1".into(),
+        uuid: "u".into(),
+        options: BTreeMap::new(),
+        default_lease: Duration::ZERO,
+        max_lease: Duration::ZERO,
+    };
+    crate::testing::call(&Arc::new(shelf), operation, path, captures, data)
 }
 
 async fn ask(operation: Operation, path: &str, data: Value) -> Result<Reply<Value>, Error> {
     let table = table();
     let matched = table.find(path).ok_or_else(Error::unsupported_path)?;
-    let call = call(operation, path, matched.captures.clone(), data);
+    let call = call(operation, path, &matched.captures, &data);
     table.run(&Arc::new(Shelf), &matched, &call).await
 }
 
@@ -149,7 +136,7 @@ async fn existence_is_told_only_where_it_is_declared() {
     let table = table();
     for (path, expected) in [("books/there", Some(true)), ("books/x", Some(false)), ("notes/x", None)] {
         let matched = table.find(path).unwrap();
-        let call = call(Operation::Update, path, matched.captures.clone(), json!({}));
+        let call = call(Operation::Update, path, &matched.captures, &json!({}));
         assert_eq!(table.exists(&Arc::new(Shelf), &matched, &call).await.unwrap(), expected, "{path}");
     }
 }
@@ -157,10 +144,10 @@ async fn existence_is_told_only_where_it_is_declared() {
 #[test]
 fn declarations_are_told_without_an_engine() {
     let table = table();
-    let info = table.info(&table.find("notes/x").unwrap()).unwrap().clone();
-    assert!(info.open);
-    assert_eq!(info.sudo, [Operation::Update]);
-    let help = table.info(&table.find("books/x").unwrap()).unwrap().help("books/x", "shelf/");
+    let declaration = table.declaration(&table.find("notes/x").unwrap()).unwrap().clone();
+    assert!(declaration.open);
+    assert_eq!(declaration.sudo, [Operation::Update]);
+    let help = table.declaration(&table.find("books/x").unwrap()).unwrap().help("books/x", "shelf/");
     assert!(help.contains("Name of the book.") && help.contains("read: Show a book."), "{help}");
 }
 
@@ -230,15 +217,66 @@ fn an_object_is_asked_for_leniently_and_refused_in_the_words_of_the_clients() {
     }
 }
 
+#[derive(Deserialize, JsonSchema)]
+struct Numbered {
+    number: i64,
+}
+
+async fn numbered(_: &Arc<Shelf>, _: &Call, p: Numbered) -> Result<Reply<Value>, Error> {
+    Ok(Reply::data(json!(p.number)))
+}
+
+#[tokio::test]
+async fn a_repeated_parameter_of_a_query_is_told_as_a_list_of_texts() {
+    let table = Endpoints::new().at("n", "A number.", |e| e.read(numbered, "Show.").write(numbered, "Keep."));
+    let table = Table::new(table).unwrap();
+    let matched = table.find("n").unwrap();
+    for (operation, kind) in [(Operation::Read, "[]string"), (Operation::Update, "[]interface {}")] {
+        let call = call(operation, "n", &[], &json!({ "number": ["1", "2"] }));
+        let told = table.run(&Arc::new(Shelf), &matched, &call).await.unwrap_err().to_string();
+        assert!(told.ends_with(&format!("unconvertible type '{kind}'")), "{told}");
+    }
+}
+
 #[tokio::test]
 async fn a_write_whose_target_is_looked_for_first_says_so_of_its_input() {
     let endpoints =
         Endpoints::new().at("books/{*name}", "One book.", |e| e.write(read, "Keep it.").exists(exists));
     let table = Table::new(endpoints).unwrap();
     let matched = table.find("books/a").unwrap();
-    let call = call(Operation::Update, "books/a", matched.captures.clone(), json!({ "patience": "x" }));
+    let call = call(Operation::Update, "books/a", &matched.captures, &json!({ "patience": "x" }));
     let error = table.run(&Arc::new(Shelf), &matched, &call).await.unwrap_err();
     assert!(error.to_string().starts_with("error converting input for field \"patience\": "), "{error}");
+}
+
+#[test]
+fn numbers_as_texts_have_no_exponent_for_what_is_loaded() {
+    for (sent, expected) in [
+        ("1000.0", "1000"),
+        ("1e3", "1000"),
+        ("1E21", "1000000000000000000000"),
+        ("1.50", "1.5"),
+        ("-0.25e-1", "-0.025"),
+        ("12345678901234567890123", "12345678901234567890123"),
+        ("1e999", "1e+999"),
+    ] {
+        let input: Value =
+            serde_json::from_str(&format!(r#"{{"text":{sent},"list":[{sent}],"pairs":{{"a":{sent}}}}}"#))
+                .unwrap();
+        let found = read_all(input.clone()).unwrap();
+        assert_eq!(found.text.as_deref(), Some(expected), "{sent}");
+        assert_eq!(
+            (found.list.0, found.pairs.0["a"].as_str()),
+            (vec![expected.to_owned()], expected),
+            "{sent}"
+        );
+        let built_in = read_as(input, Dialect::BuiltIn).unwrap();
+        assert_eq!(
+            built_in.text,
+            Some(sent.parse::<serde_json::Number>().unwrap().to_string()),
+            "what is built in keeps the digits"
+        );
+    }
 }
 
 #[test]
@@ -271,6 +309,8 @@ fn leniencies_of_the_clients_are_honoured() {
         (json!("+5"), Some(5)),
         (json!("1h30m"), Some(5400)),
         (json!("1500ms"), Some(1)),
+        (json!("-0.5s"), Some(0)),
+        (json!("-999ms"), Some(0)),
         (json!("2d"), Some(172_800)),
         (json!(""), Some(0)),
         (json!(null), None),
@@ -419,11 +459,10 @@ fn what_clients_send_and_get_is_not_shown_for_debugging() {
         format!("{request:?}"),
         format!(
             "{:?}",
-            call(Operation::Read, secret, vec![("name", secret.to_owned())], json!({ secret: secret }))
+            call(Operation::Read, secret, &[("name", secret.to_owned())], &json!({ secret: secret }))
         ),
         format!("{:?}", answer(crate::Answer::Open(Box::new(Reply::data(Value::Object(data.clone())))))),
-        format!("{:?}", answer(crate::Answer::Unwrapped(Value::Object(data.clone())))),
-        format!("{:?}", Error::not_found().with_data(Value::Object(data))),
+        format!("{:?}", answer(crate::Answer::Unwrapped(Value::Object(data)))),
     ];
     for text in shown {
         assert!(!text.contains(secret), "{text}");

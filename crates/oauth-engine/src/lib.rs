@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 use vestal_logical::{Endpoints, Engine, Error, MountContext, Task, Timestamp};
 
-#[doc(hidden)]
+#[cfg(feature = "testing")]
 pub use crate::providers::fuzzed as read_any_token_answer;
 
 use crate::config::ConfigStore;
@@ -58,7 +58,7 @@ impl OAuthApp {
         self.floor_changed.notify_one();
     }
 
-    /// The server that a request names, or the default one (specification §3.0).
+    /// The server that a request names, or the default one (reference §3.0).
     pub(crate) async fn resolve(&self, named: Option<&str>) -> Result<Arc<Server>, Error> {
         let config = self.config.current().await?;
         let name = named.filter(|name| !name.is_empty()).unwrap_or(&config.default_server);
@@ -73,6 +73,7 @@ impl OAuthApp {
         let now = self.context.clock.now();
         match self.servers.get(&record.server).await {
             Ok(server) => {
+                record.forgive_other_than(server.revision);
                 if let Some(text) = self.refresher.circuits.refusal(&server) {
                     record.user_trouble(&text, now);
                 }

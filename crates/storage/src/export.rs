@@ -9,6 +9,7 @@
 
 use std::fs::File;
 use std::io::{BufReader, Read};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -35,6 +36,14 @@ pub(crate) struct Contents {
     pub(crate) end: Position,
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
+}
+
+/// What an export is called until it is whole.
+pub(crate) const UNFINISHED: &str = "new.tmp";
+
+/// The frame that an export of this name reaches; `None` when the name is none of ours.
+pub(crate) fn frame_of(name: &str) -> Option<u64> {
+    name.strip_suffix(".export").filter(|stem| stem.len() == 16)?.parse().ok()
 }
 
 /// The file name of the export that reaches `end`.
@@ -116,7 +125,11 @@ struct Source<'a, R> {
     at: u64,
 }
 
-impl<R: Read> Source<'_, R> {
+impl<'a, R: Read> Source<'a, R> {
+    fn new(path: &'a Path, file: R) -> Self {
+        Self { path, file: BufReader::with_capacity(BUFFER, file), digest: Sha256::new(), at: 0 }
+    }
+
     fn bytes(&mut self, length: usize) -> Result<Vec<u8>, StorageError> {
         let mut bytes = Vec::with_capacity(length.min(2 << 20));
         let mut part = (&mut self.file).take(length as u64);
@@ -139,14 +152,45 @@ impl<R: Read> Source<'_, R> {
         self.array().map(u64::from_be_bytes)
     }
 
+    fn small(&mut self) -> Result<u32, StorageError> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    fn position(&mut self) -> Result<Position, StorageError> {
+        let (frame, seq, epoch) = (self.number()?, self.number()?, self.number()?);
+        Ok(Position { frame, seq, epoch, digest: self.array()? })
+    }
+
     fn length(&mut self) -> Result<usize, StorageError> {
         let at = self.at;
-        let length = u32::from_be_bytes(self.array()?) as usize;
+        let length = self.small()? as usize;
         if length > MAX_PAYLOAD {
             return Err(damaged(self.path, at, "an entry's length is impossible"));
         }
         Ok(length)
     }
+}
+
+/// The end entry and the checksum behind it.
+const TAIL: usize = 1 + 3 * 8 + 32 + 8 + 32;
+
+/// Looks, at both ends alone, whether the file at `path` is the export of `store` that reaches `end`.
+pub(crate) fn glance(path: &Path, store: &StoreId, end: &Position) -> Result<(), StorageError> {
+    let (mut head, mut tail) = ([0; 8 + 4 + 16], [0; TAIL]);
+    let file = File::open(path).map_err(|error| cannot("read", path, &error))?;
+    let length = file.metadata().map_err(|error| cannot("read", path, &error))?.len();
+    file.read_exact_at(&mut head, 0)
+        .and_then(|()| file.read_exact_at(&mut tail, length.saturating_sub(TAIL as u64)))
+        .map_err(|_| damaged(path, length, "the export is cut short"))?;
+    let mut source = Source::new(path, &head[..]);
+    let (magic, _format, owner) = (source.array()?, source.small()?, source.array()?);
+    let mut source = Source::new(path, &tail[..]);
+    let mark = source.array()?;
+    let found = source.position()?;
+    if (magic, owner, mark, found) == (MAGIC, *store, [END], *end) {
+        return Ok(());
+    }
+    Err(damaged(path, 0, "the export is not the one that the manifest names"))
 }
 
 /// Reads the export at `path`, handing over each entry in order. Only `Ok` says that what was handed over is whole.
@@ -164,12 +208,11 @@ pub(crate) fn read_from(
     file: impl Read,
     mut visit: impl FnMut(Change) -> Result<(), StorageError>,
 ) -> Result<Contents, StorageError> {
-    let mut source =
-        Source { path, file: BufReader::with_capacity(BUFFER, file), digest: Sha256::new(), at: 0 };
+    let mut source = Source::new(path, file);
     if source.array()? != MAGIC {
         return Err(damaged(path, 0, "this is no export"));
     }
-    let format = u32::from_be_bytes(source.array()?);
+    let format = source.small()?;
     if format > FORMAT {
         return Err(StorageError::Unavailable(format!(
             "`{}` was written by a newer version (format {format}; this one reads {FORMAT})",
@@ -200,8 +243,7 @@ pub(crate) fn read_from(
 }
 
 fn end<R: Read>(mut source: Source<'_, R>, store: StoreId, entries: u64) -> Result<Contents, StorageError> {
-    let (frame, seq, epoch) = (source.number()?, source.number()?, source.number()?);
-    let position = Position { frame, seq, epoch, digest: source.array()? };
+    let position = source.position()?;
     let counted = source.number()?;
     let actual: [u8; 32] = source.digest.clone().finalize().into();
     let (path, at) = (source.path, source.at);

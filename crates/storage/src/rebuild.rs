@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use crate::StorageError;
 use crate::export;
-use crate::log::Scan;
 use crate::log::disk::{cannot, damaged};
 use crate::log::frame::Change;
 use crate::log::manifest::Manifest;
 use crate::log::segment;
+use crate::log::{Bounds, Scan};
 use crate::physical::sled::guard::Trouble;
 use crate::physical::sled::index::{Index, Replay};
 use crate::physical::sled::open::{self, Home};
@@ -64,9 +64,10 @@ impl Progress {
 pub(crate) fn rebuild(
     home: &Home,
     manifest: &Manifest,
+    bounds: &Bounds,
     reason: &str,
 ) -> Result<(Index, Rebuilt, Scan), StorageError> {
-    let built = build(home, manifest, reason);
+    let built = build(home, manifest, bounds, reason);
     if built.is_err() {
         // What is half built would take the room that the next attempt needs.
         let _ = open::remove_tree(&home.sled_new());
@@ -74,7 +75,12 @@ pub(crate) fn rebuild(
     built
 }
 
-fn build(home: &Home, manifest: &Manifest, reason: &str) -> Result<(Index, Rebuilt, Scan), StorageError> {
+fn build(
+    home: &Home,
+    manifest: &Manifest,
+    bounds: &Bounds,
+    reason: &str,
+) -> Result<(Index, Rebuilt, Scan), StorageError> {
     let began = open::stopwatch();
     let segments = segment::list(&home.wal())?;
     let export = home.exports().join(&manifest.export);
@@ -89,9 +95,8 @@ fn build(home: &Home, manifest: &Manifest, reason: &str) -> Result<(Index, Rebui
     let mut progress = Progress { done: 0, told: 0, total };
     load_export(&index, &export, manifest, &mut progress)?;
     home.disk.reached("the export is loaded");
-    let bounds = crate::log::Bounds { base: manifest.base, known: manifest.checkpoint.frame };
     let mut replay = Replay::new(&index);
-    let scan = Scan::run(&segments, &manifest.store, &bounds, |frame| {
+    let scan = Scan::run(&segments, &manifest.store, bounds, |frame| {
         progress.add(frame.batches.iter().flatten().map(weight).sum());
         replay.frame(frame).map_err(failed)
     })?;

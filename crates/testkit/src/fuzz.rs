@@ -3,22 +3,24 @@
 //! Each also checks what must hold of whatever was accepted, and panics when it does not: that is what a find is.
 #![expect(clippy::missing_panics_doc, reason = "said above of all of them")]
 
-use http::Request;
+use http::request::Parts;
 use serde_json::Map;
+use vestal::config::Config;
 use vestal_core::policies::{Acl, AclRequest, Capability, Policy};
 use vestal_crypto::{Keyring, RootKey, SealKey, Sealed, SecretBytes, SeededEntropy, shamir};
-use vestal_http_api::{Arrival, Limits, translate};
-use vestal_logical::Timestamp;
+use vestal_http_api::{Arrival, JsonLimits, Limits, Refusal, translate};
+use vestal_logical::{Request, Timestamp};
 use vestal_storage::Key;
 
 /// A parser under test: it must return, whatever the bytes.
 pub type Target = fn(&[u8]);
 
 /// Name and function of every target.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("http", http),
     ("policy", policy),
     ("hcl", hcl),
+    ("configuration", configuration),
     ("shares", shares),
     ("record", record),
     ("key", key),
@@ -33,20 +35,43 @@ fn two(bytes: &[u8]) -> (&[u8], &[u8]) {
     (head, rest.get(1..).unwrap_or_default())
 }
 
-/// `METHOD target` in the first line, a body behind it. Whatever is accepted has one canonical path.
+/// JSON bounds that short inputs reach.
+pub const NARROW: JsonLimits = JsonLimits { depth: 4, strings: 8, memory: 2048 };
+
+/// `METHOD target` in the first line, headers in those that follow, a body behind the first empty one. Whatever is accepted
+/// has one canonical path, and what narrow bounds accept reads the same within wide ones.
 pub fn http(bytes: &[u8]) {
-    let (head, body) = two(bytes);
-    let head = String::from_utf8_lossy(head);
-    let (method, target) = head.split_once(' ').unwrap_or(("GET", &head));
-    let Ok(request) = Request::builder().method(method).uri(target).body(()) else { return };
-    let (parts, ()) = request.into_parts();
-    let arrival =
-        Arrival { id: String::new(), now: Timestamp::default(), deadline: Timestamp::MAX, peer: None };
-    if let Ok(request) = translate(&parts, body, arrival, &Limits::default()) {
+    let Some(wide) = request(bytes, &Limits::default()) else { return };
+    if let Some(Ok(narrow)) = request(bytes, &Limits { json: NARROW, ..Limits::default() }) {
+        assert!(wide.as_ref().is_ok_and(|wide| wide.data == narrow.data), "bounds changed what was read");
+    }
+    if let Ok(request) = wide {
         let canonical = !request.path.split('/').any(|segment| segment == "." || segment == "..");
         assert!(canonical && !request.path.contains("//"), "a path with detours came through");
         assert!(!request.path.chars().any(char::is_control), "a control character came through");
     }
+}
+
+/// An input of [`http()`] as the server would translate it; `None` if no client can send it.
+pub fn request(bytes: &[u8], limits: &Limits) -> Option<Result<Request, Refusal>> {
+    let (line, mut rest) = two(bytes);
+    let line = String::from_utf8_lossy(line);
+    let (method, target) = line.split_once(' ').unwrap_or(("GET", &line));
+    let mut head = http::Request::builder().method(method).uri(target);
+    loop {
+        let (header, behind) = two(rest);
+        rest = behind;
+        if header.is_empty() {
+            break;
+        }
+        let colon = header.iter().position(|byte| *byte == b':')?;
+        let (name, value) = header.split_at(colon);
+        head = head.header(name, value.get(1..).unwrap_or_default().trim_ascii());
+    }
+    let (parts, ()): (Parts, ()) = head.body(()).ok()?.into_parts();
+    let arrival =
+        Arrival { id: String::new(), now: Timestamp::default(), deadline: Timestamp::MAX, peer: None };
+    Some(translate(&parts, rest, arrival, limits))
 }
 
 /// A policy in HCL, JSON or base64. Whatever is accepted can be compiled and asked.
@@ -73,6 +98,28 @@ pub fn policy(bytes: &[u8]) {
 pub fn hcl(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
         drop(vestal_hcl::parse(text));
+    }
+}
+
+/// A configuration in HCL or JSON, without looking up any name. Whatever is accepted can be shown and listened to; what
+/// is refused is not repeated.
+pub fn configuration(bytes: &[u8]) {
+    const VALUE: &str = "hunter2";
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match Config::parse(text, |address| Ok(address.parse().ok())) {
+        Ok(config) => {
+            assert!(!config.listeners.is_empty(), "a server nobody could reach");
+            for listener in &config.listeners {
+                assert_eq!(listener.options().tls.is_some(), listener.is_tls());
+                drop(listener.shown_at(listener.address));
+            }
+            drop(config.summary(""));
+        }
+        Err(error) => {
+            // A tree's `Debug` shows its keys only, and keys may be named.
+            let is_key = vestal_hcl::parse(text).is_ok_and(|tree| format!("{tree:?}").contains(VALUE));
+            assert!(is_key || !format!("{error:#}").contains(VALUE), "an error repeats a value");
+        }
     }
 }
 

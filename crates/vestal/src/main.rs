@@ -1,7 +1,6 @@
 //! Vestal: keeps secrets, and keeps OAuth credentials fresh for ever.
 
 mod cli;
-mod config;
 mod demo;
 mod registry;
 mod say;

@@ -11,8 +11,11 @@ fn main() {
             ("--rounds", Some(rounds)) => plan.rounds = rounds,
             ("--seed", Some(seed)) => plan.seed = u64::from(seed),
             ("--credentials", Some(count)) => plan.credentials = count,
+            ("--answer-delay", Some(milliseconds)) => plan.answer_delay = milliseconds,
             _ => {
-                eprintln!("usage: kill-loop [--rounds N] [--seed N] [--credentials N]");
+                eprintln!(
+                    "usage: kill-loop [--rounds N] [--seed N] [--credentials N] [--answer-delay MILLISECONDS]"
+                );
                 std::process::exit(2);
             }
         }

@@ -10,7 +10,11 @@ pub struct Report {
     pub acknowledged: u64,
     /// Acknowledged writes that were looked at again; a missing one ends the run.
     pub checked: u64,
-    /// Credentials of the provider that forgives nothing, lost with an answer on the wire.
+    /// Revocations of tokens among the writes that were acknowledged.
+    pub revoked: usize,
+    /// Refreshes that the two authorization servers granted.
+    pub refreshes: usize,
+    /// Credentials of the provider that forgives nothing, lost with an answer on the wire; any other loss ends the run.
     pub lost_on_the_wire: usize,
     /// What each of those said.
     pub reasons: Vec<String>,
@@ -19,6 +23,11 @@ pub struct Report {
 }
 
 impl Report {
+    pub(super) fn lost(&mut self, reasons: Vec<String>) {
+        self.lost_on_the_wire += reasons.len();
+        self.reasons.extend(reasons);
+    }
+
     pub(super) fn line(&self) -> String {
         format!(
             "{} acknowledged, {} looked at again, 0 missing; {} lost on the wire",

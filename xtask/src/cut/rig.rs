@@ -100,12 +100,14 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Whether this process may mount loop devices.
+    /// Why this process cannot cut power, if it cannot.
     #[cfg(test)]
-    pub(super) fn can_cut() -> bool {
-        let root = std::process::Command::new("id").arg("-u").output();
-        let root = root.is_ok_and(|output| output.stdout.trim_ascii() == b"0");
-        root && Path::new("/dev/loop-control").exists()
+    pub(super) fn obstacle() -> Option<&'static str> {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        if !may_mount(&status) {
+            return Some("this process may not mount (it needs root, or the capability CAP_SYS_ADMIN)");
+        }
+        (!Path::new("/dev/loop-control").exists()).then_some("there are no loop devices")
     }
 
     /// Power cuts, on file systems of our own below `folder`.
@@ -180,6 +182,16 @@ impl Drop for Stage {
     }
 }
 
+/// Whether the effective capabilities hold `CAP_SYS_ADMIN`. Root in a container often lacks it.
+#[cfg(test)]
+fn may_mount(status: &str) -> bool {
+    const SYS_ADMIN: u64 = 1 << 21;
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    effective
+        .and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok())
+        .is_some_and(|all| all & SYS_ADMIN != 0)
+}
+
 /// An empty folder; what an earlier run that was killed left mounted is let go first.
 fn make_empty(folder: &Path) -> Result<()> {
     for mounted in ["checked", "inner", "outer"] {
@@ -194,4 +206,20 @@ fn make_empty(folder: &Path) -> Result<()> {
     }
     std::fs::create_dir_all(folder)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_mount;
+
+    #[test]
+    fn root_without_the_capability_may_not_mount() {
+        for (status, expected) in [
+            ("Name:\tx\nCapEff:\t000001ffffffffff\n", true),
+            ("Name:\tx\nCapEff:\t00000000a80425fb\n", false),
+            ("Name:\tx\n", false),
+        ] {
+            assert_eq!(may_mount(status), expected, "{status}");
+        }
+    }
 }

@@ -1,9 +1,9 @@
-//! Sets up what the tests with real clients need, below `target/testenv`:
+//! Sets up what the tests need that is no part of the workspace, below `testenv` in cargo's target directory:
 //!
 //! - `python-newest/`: the newest hvac and the stock `bao` program;
 //! - `python-oldest/`: hvac 0.11.2 and Flask;
 //! - `oidc-provider/`: the certified authorization server of npm;
-//! - and, from the system's packages, a browser with its driver.
+//! - and, from the system's packages, a browser with its driver, `curl`, and what makes and freezes a disk.
 //!
 //! Invariants: every part is stamped with the lists it was made from, so a second run does nothing; a part without its stamp
 //! is made anew; what cannot be had is an error that says how to get it. Knows nothing of the tests that use it.

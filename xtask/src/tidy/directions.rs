@@ -1,6 +1,6 @@
-//! The direction of `use`: `cargo metadata` against the table of the architecture page.
+//! The direction of `use`: `cargo metadata` against the table below, and that against the one of the architecture page.
 //!
-//! Invariants: the table below is the only place that says who may use whom. Dependencies of tests count for directions, not
+//! Invariants: both tables say the same of who may use whom; the page may name more homes, in words. Dependencies of tests count for directions, not
 //! for homes. Knows nothing of outside crates that have no home.
 
 use std::path::Path;
@@ -20,6 +20,7 @@ struct Room {
 }
 
 const EVERYTHING: &[&str] = &[
+    "vestal",
     "vestal-crypto",
     "vestal-storage",
     "vestal-logical",
@@ -69,7 +70,7 @@ const ROOMS: &[Room] = &[
         may_use: &["vestal-core", "vestal-logical", "vestal-crypto"],
         // Its tests put an engine and a store below the server they speak to.
         tests_may_use: &["vestal-storage"],
-        home_of: &["axum", "tower"],
+        home_of: &[],
     },
     Room {
         package: "vestal-client",
@@ -79,12 +80,7 @@ const ROOMS: &[Room] = &[
         home_of: &["reqwest"],
     },
     Room { package: "vestal-demo-provider", may_use: &[], tests_may_use: &[], home_of: &["axum", "tower"] },
-    Room {
-        package: "vestal",
-        may_use: EVERYTHING,
-        tests_may_use: &["vestal-testkit"],
-        home_of: &["clap", "anyhow"],
-    },
+    Room { package: "vestal", may_use: EVERYTHING, tests_may_use: &[], home_of: &["clap", "anyhow"] },
     Room { package: "vestal-testkit", may_use: EVERYTHING, tests_may_use: &[], home_of: &[] },
     Room { package: "vestal-xtask", may_use: &[], tests_may_use: &[], home_of: &["clap", "anyhow"] },
     Room { package: "vestal-e2e", may_use: &[], tests_may_use: &[], home_of: &[] },
@@ -93,11 +89,50 @@ const ROOMS: &[Room] = &[
 /// Packages whose folder does not give them their name.
 const OTHER_NAMES: &[(&str, &str)] = &[("vestal", "vestal"), ("tests", "vestal-e2e")];
 
+const PAGE: &str = "docs/ARCHITECTURE.md";
+
 pub(super) fn check(workspace: &Workspace, findings: &mut Findings) -> Result<()> {
-    for package in workspace.packages()? {
-        check_package(&package, findings)?;
+    check_page(&workspace.read(PAGE)?, findings);
+    for package in workspace.packages() {
+        check_package(package, findings)?;
     }
     Ok(())
+}
+
+/// The page's rows are `` | `folder` | duty | may use | sole home of | ``.
+fn check_page(page: &str, findings: &mut Findings) {
+    for room in ROOMS {
+        let row = page.lines().find_map(|line| {
+            let mut cells = line.strip_prefix("| `")?.split(" | ");
+            let folder = cells.next()?.split('`').next()?.trim_start_matches("crates/");
+            (package_of(folder) == room.package).then_some(())?;
+            Some((cells.nth(1)?, cells.next()?))
+        });
+        let Some((may_use, homes)) = row else {
+            findings.fail(format!("{} has no row in {PAGE}", room.package));
+            continue;
+        };
+        let mut listed: Vec<String> = match may_use {
+            "–" => Vec::new(),
+            "all" => EVERYTHING.iter().map(|name| (*name).to_owned()).collect(),
+            some => some.split(", ").map(package_of).collect(),
+        };
+        let mut allowed = room.may_use.to_vec();
+        listed.sort();
+        allowed.sort_unstable();
+        if listed != allowed {
+            findings
+                .fail(format!("{PAGE} lets {} use {listed:?}, tidy lets it use {allowed:?}", room.package));
+        }
+        for home in room.home_of.iter().filter(|home| !homes.contains(*home)) {
+            findings.fail(format!("{PAGE} does not say that {} is the home of {home}", room.package));
+        }
+    }
+}
+
+fn package_of(folder: &str) -> String {
+    let other = OTHER_NAMES.iter().find(|(other, _)| *other == folder);
+    other.map_or_else(|| format!("vestal-{folder}"), |(_, name)| (*name).to_owned())
 }
 
 fn check_package(package: &Value, findings: &mut Findings) -> Result<()> {
@@ -137,10 +172,7 @@ fn refused(room: &Room, used: &str, by_tests: bool) -> Option<String> {
 fn check_name(name: &str, manifest: &str, findings: &mut Findings) {
     let folder = Path::new(manifest).parent().and_then(Path::file_name).and_then(|folder| folder.to_str());
     let Some(folder) = folder else { return };
-    let expected = OTHER_NAMES
-        .iter()
-        .find(|(other, _)| *other == folder)
-        .map_or_else(|| format!("vestal-{folder}"), |(_, name)| (*name).to_owned());
+    let expected = package_of(folder);
     if name != expected {
         findings.fail(format!("the package in {folder}/ is called {name}, not {expected}"));
     }
@@ -154,7 +186,38 @@ fn text<'v>(value: &'v Value, field: &str) -> Result<&'v str> {
 mod tests {
     use serde_json::json;
 
-    use super::{Findings, ROOMS, check_package, refused};
+    use super::{Findings, ROOMS, check_package, check_page, refused};
+
+    /// The page as it would be if it were made from the table.
+    fn page() -> String {
+        let rows = ROOMS.iter().map(|room| {
+            let folder = match room.package {
+                "vestal" => "crates/vestal",
+                "vestal-e2e" => "tests",
+                package => package.trim_start_matches("vestal-"),
+            };
+            let used: Vec<&str> =
+                room.may_use.iter().map(|used| used.trim_start_matches("vestal-")).collect();
+            let used = if used.is_empty() { "–".to_owned() } else { used.join(", ") };
+            format!("| `{folder}` | Does it. | {used} | {} |\n", room.home_of.join(", "))
+        });
+        rows.collect()
+    }
+
+    #[test]
+    fn a_page_that_says_something_else_is_found() {
+        let page = page();
+        for (from, to, failures) in [
+            ("", "", 0),
+            ("| `core` | Does it. | logical, hcl,", "| `core` | Does it. | logical, builtin, hcl,", 1),
+            ("| sled |", "| – |", 1),
+            ("| `hcl` |", "| `else` |", 1),
+        ] {
+            let mut findings = Findings::default();
+            check_page(&page.replacen(from, to, 1), &mut findings);
+            assert_eq!(findings.failures.len(), failures, "{from}: {:?}", findings.failures);
+        }
+    }
 
     #[test]
     fn arrows_point_down_and_outside_crates_stay_in_their_homes() {
@@ -166,7 +229,7 @@ mod tests {
             ("vestal-storage", "sled", false, true),
             ("vestal-core", "sled", false, false),
             ("vestal-core", "sled", true, true),
-            ("vestal-http-api", "axum", false, true),
+            ("vestal-http-api", "axum", false, false),
             ("vestal-demo-provider", "axum", false, true),
             ("vestal", "axum", false, false),
             ("vestal-oauth-engine", "vestal-demo-provider", true, true),

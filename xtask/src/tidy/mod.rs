@@ -4,11 +4,11 @@
 //! - [`sizes`]: files and functions that have grown too large;
 //! - [`words`]: unfinished work, names that name nothing, calls that have few places;
 //! - [`dependencies`]: every outside crate is used, and explained in `docs/dependencies.md`;
-//! - [`endpoints`]: every endpoint has its tests.
+//! - [`endpoints`]: the walk over every endpoint reaches all there are.
 //!
 //! Invariants: a check only reads; it names the place and what to do. Another check is a module with one function beside these
-//! and a line in `CHECKS`. That every endpoint has its tests of denial and audit is no check of text: `tests/tests/endpoints.rs`
-//! walks the list that the running program declares.
+//! and a line in `CHECKS`. That every endpoint denies and is recorded is no check of text: `tests/tests/endpoints.rs` walks the
+//! list that the running program declares.
 
 mod dependencies;
 mod directions;

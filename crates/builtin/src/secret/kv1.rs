@@ -1,13 +1,14 @@
-//! kv without versions: a write replaces all of a secret, a read gives back what was written (`vault-api.md` §2.4).
+//! kv without versions: a write replaces all of a secret, a read gives back what was written (core §2.4).
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use vestal_logical::json;
 use vestal_logical::params::{Fields, duration_nanos};
 use vestal_logical::{Call, Endpoints, Engine, Error, MountContext, Reply};
-use vestal_storage::{Changes, Place, Record, View};
+use vestal_storage::{Changes, Place, Record, StorageError, View};
 
 use super::keys::{listed, names_below};
 
@@ -23,6 +24,10 @@ pub(super) struct Secret(pub(super) Map<String, Value>);
 
 impl Record for Secret {
     const VERSION: u8 = 1;
+
+    fn decode(body: &[u8]) -> Result<Self, StorageError> {
+        json::stored_object(body).map(Self)
+    }
 }
 
 /// Where a secret lies.
@@ -84,8 +89,9 @@ async fn read(kv: &Arc<Kv1>, call: &Call, p: Fields) -> Result<Reply<Value>, Err
 /// A secret may say how long it lasts; it is a hint, nothing expires.
 fn own_lease(secret: &Map<String, Value>) -> Option<Duration> {
     let said = secret.get("ttl").or_else(|| secret.get("lease"))?;
-    let seconds = duration_nanos(said).ok()? / 1_000_000_000;
-    u64::try_from(seconds).ok().map(Duration::from_secs)
+    // What does not fit Go's spans is as if it had not been said.
+    let nanos = i64::try_from(duration_nanos(said).ok()?).ok()?;
+    u64::try_from(nanos / 1_000_000_000).ok().map(Duration::from_secs)
 }
 
 async fn write(kv: &Arc<Kv1>, call: &Call, p: Fields) -> Result<Reply<Value>, Error> {

@@ -63,7 +63,8 @@ fn bench(settings: Settings, answers: &[Scripted]) -> Bench {
 }
 
 fn settings() -> Settings {
-    Settings::new("https://vault.example:8200".parse().unwrap()).with_token("t")
+    let address = "https://vault.example:8200".parse().unwrap();
+    Settings { token: Some("t".into()), ..Settings::new(address) }
 }
 
 impl Bench {

@@ -6,6 +6,7 @@
 //! resolving, also before a proxy is asked for them. It does not know what the calls are for, and keeps no credentials
 //! but the TLS key.
 
+mod body;
 mod failure;
 mod forbidden;
 mod named;
@@ -26,18 +27,20 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::header::HOST;
 use reqwest::dns::Resolve as _;
-use reqwest::{Client, ClientBuilder, redirect, retry};
+use reqwest::{Body, Client, ClientBuilder, redirect, retry};
 use url::{Host, Position, Url};
 use vestal_crypto::SecretBytes;
 use vestal_logical::{HttpTransport, OutboundRequest, OutboundResponse, TransportError};
 
+use body::{Taken, Watched};
 use resolver::{ForbiddenAddress, Resolver};
 pub use route::Route;
 pub use tls::{ServerName, TlsOptions};
 
 /// The far bound of a call whose caller sets none.
 const LONGEST_CALL: Duration = Duration::from_mins(5);
-/// Short of any caller's limit, so that a host that swallows packets is told as not sent.
+/// Bounds connecting in a call whose caller sets no limit. A caller's own limit bounds connecting too, and is not cut
+/// short; whether the request was sent is told by its body.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// Below the 60 s after which common balancers drop a silent connection.
 const IDLE_LIMIT: Duration = Duration::from_secs(50);
@@ -48,16 +51,22 @@ pub struct Transport(Arc<Clients>);
 
 struct Clients {
     route: Route,
-    direct: Pools,
+    direct: Reach,
     /// For calls that may meet a proxy; none when there is no proxy to meet.
-    proxied: Option<Pools>,
+    proxied: Option<Reach>,
     server_name: Option<ServerName>,
 }
 
-/// Two pools: a connection made under the looser rule must not serve a call under the stricter one.
+/// Two rules: a connection made under the looser one must not serve a call under the stricter one.
+struct Reach {
+    guarded: Pools,
+    anywhere: Pools,
+}
+
+/// Connections under one rule, for calls with a limit and without.
 struct Pools {
-    guarded: Client,
-    anywhere: Client,
+    limited: Client,
+    unlimited: Client,
 }
 
 /// The option that cannot be used, and why.
@@ -88,17 +97,23 @@ impl Transport {
     }
 
     fn build(tls: &TlsOptions, route: &Route) -> Result<Self, String> {
-        let pools = |route: &Route| -> Result<Pools, String> {
-            let client = |reach_link_local| {
-                let resolver = Resolver { reach_link_local, server_name: tls.server_name.clone() };
-                let builder = route.apply(tls.apply(limited().dns_resolver(resolver))?)?;
-                builder.build().map_err(|error| format!("cannot set up TLS: {}", failure::innermost(&error)))
-            };
-            Ok(Pools { guarded: client(false)?, anywhere: client(true)? })
+        let finish = |builder: ClientBuilder, route: &Route, reach_link_local| {
+            let resolver = Resolver { reach_link_local, server_name: tls.server_name.clone() };
+            let builder = route.apply(tls.apply(builder.dns_resolver(resolver))?)?;
+            builder.build().map_err(|error| format!("cannot set up TLS: {}", failure::innermost(&error)))
+        };
+        let pools = |route: &Route, reach_link_local| -> Result<Pools, String> {
+            Ok(Pools {
+                limited: finish(limited(), route, reach_link_local)?,
+                unlimited: finish(limited().connect_timeout(CONNECT_LIMIT), route, reach_link_local)?,
+            })
+        };
+        let reach = |route: &Route| -> Result<Reach, String> {
+            Ok(Reach { guarded: pools(route, false)?, anywhere: pools(route, true)? })
         };
         Ok(Self(Arc::new(Clients {
-            direct: pools(&Route::Direct)?,
-            proxied: route.may_be_proxied().then(|| pools(route)).transpose()?,
+            direct: reach(&Route::Direct)?,
+            proxied: route.may_be_proxied().then(|| reach(route)).transpose()?,
             route: route.clone(),
             server_name: tls.server_name.clone(),
         })))
@@ -113,7 +128,6 @@ fn limited() -> ClientBuilder {
         .retry(retry::never())
         // One request per connection at a time: whether it was written is then certain.
         .http1_only()
-        .connect_timeout(CONNECT_LIMIT)
         .pool_idle_timeout(IDLE_LIMIT)
         .referer(false)
         .user_agent(concat!("vestal/", env!("CARGO_PKG_VERSION")))
@@ -130,22 +144,26 @@ impl Clients {
     async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, TransportError> {
         judge(&request.url, request.reach_link_local)?;
         let mut host = request.url.host_str().unwrap_or_default().to_owned();
-        let mut pools = &self.direct;
+        let mut reach = &self.direct;
         if let Some(proxied) = self.proxied.as_ref().filter(|_| !self.route.is_direct(&request.url)) {
             self.judge_before_the_proxy(&request).await?;
-            pools = proxied;
+            reach = proxied;
             host.push_str(", perhaps through a proxy");
         }
-        let client = if request.reach_link_local { &pools.anywhere } else { &pools.guarded };
+        let pools = if request.reach_link_local { &reach.anywhere } else { &reach.guarded };
+        let client = if request.timeout.is_some() { &pools.limited } else { &pools.unlimited };
         let (url, headers) = self.renamed(&request)?;
         let mut call = client
             .request(request.method.clone(), url)
             .headers(headers)
             .timeout(request.timeout.unwrap_or(LONGEST_CALL));
+        // A request without a body spends nothing, and counts as sent.
+        let taken = Taken::new(request.body.is_empty());
         if !request.body.is_empty() {
-            call = call.body(request.body.expose().to_vec());
+            call = call.body(Body::wrap(Watched::new(request.body.expose().to_vec(), &taken)));
         }
-        let response = call.send().await.map_err(|error| failure::before_answer(&error, &host))?;
+        let response =
+            call.send().await.map_err(|error| failure::before_answer(&error, &host, taken.is_set()))?;
         read(response, request.max_answer, &host).await
     }
 

@@ -118,8 +118,48 @@ async fn tls_against_a_plain_server_is_not_sent() {
         let _ = socket.read(&mut [0; 1024]).await;
     });
     let error = call(request(&url)).await.unwrap_err();
-    assert!(matches!(error, TransportError::NotSent(_)), "{error:?}");
+    assert!(matches!(error, TransportError::NotSecured(_)), "{error:?}");
     assert!(error.to_string().starts_with("the server does not speak TLS"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_up_instead_of_speaking_tls_was_sent_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        socket.shutdown().await.unwrap();
+        // Closing with something unread would reset.
+        while socket.read(&mut [0; 1024]).await.is_ok_and(|read| read > 0) {}
+    });
+    let error = call(request(&url)).await.unwrap_err();
+    assert!(matches!(error, TransportError::NotSecured(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_never_lets_a_request_begin_was_sent_nothing_when_the_time_is_over() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    let held = tokio::spawn(async move { listener.accept().await.unwrap() });
+    let mut silent = request(&url);
+    silent.timeout = Some(Duration::from_millis(300));
+    let error = call(silent).await.unwrap_err();
+    assert!(matches!(error, TransportError::NotInTime(_)), "{error:?}");
+    drop(held);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_reset_is_told_from_one_that_ends() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        take_request(&mut socket).await;
+        // Without time to linger, closing resets.
+        socket.set_zero_linger().unwrap();
+    });
+    let error = call(request(&url)).await.unwrap_err();
+    assert!(matches!(error, TransportError::Reset(_)), "{error:?}");
 }
 
 #[tokio::test]

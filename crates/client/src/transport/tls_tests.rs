@@ -109,7 +109,7 @@ async fn serve(config: ServerConfig) -> u16 {
 
 fn cause(result: Result<u16, TransportError>) -> Cause {
     let error = result.unwrap_err();
-    assert!(matches!(error, TransportError::NotSent(_)), "{error:?}");
+    assert!(matches!(error, TransportError::NotSecured(_)), "{error:?}");
     Cause::of(&error)
 }
 

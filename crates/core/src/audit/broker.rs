@@ -152,7 +152,7 @@ impl Broker {
 
     /// Records a request before it is run.
     pub(crate) async fn request(&self, trail: &Trail<'_>, error: Option<&Error>) -> Result<(), Error> {
-        self.record(|open| request_line(trail, &open.redactor(), error)).await
+        self.record(trail, |open| request_line(trail, &open.redactor(), error)).await
     }
 
     /// Records a response before it is given.
@@ -161,18 +161,19 @@ impl Broker {
         trail: &Trail<'_>,
         result: Result<&Answer, &Error>,
     ) -> Result<(), Error> {
-        self.record(|open| response_line(trail, &open.redactor(), result, open.options.elide_list_responses))
-            .await
+        let line =
+            |open: &Open| response_line(trail, &open.redactor(), result, open.options.elide_list_responses);
+        self.record(trail, line).await
     }
 
-    async fn record(&self, line: impl Fn(&Open) -> Line) -> Result<(), Error> {
+    async fn record(&self, trail: &Trail<'_>, line: impl Fn(&Open) -> Line) -> Result<(), Error> {
         let devices = self.open.load_full();
         if devices.is_empty() {
             return Ok(());
         }
         #[cfg(test)]
         if !self.spends_patience() {
-            return Err(Error::new(Kind::Internal, "internal error").multi());
+            return Err(refused(trail));
         }
         let results = join_all(devices.iter().map(|open| write(open, line(open)))).await;
         let mut taken = false;
@@ -182,7 +183,7 @@ impl Broker {
                 Err(refused) => tracing::error!(%refused, "an audit device did not take a line"),
             }
         }
-        if taken { Ok(()) } else { Err(Error::new(Kind::Internal, "internal error").multi()) }
+        if taken { Ok(()) } else { Err(refused(trail)) }
     }
 
     /// Enables a device: it must take a test line before it counts.
@@ -292,6 +293,13 @@ pub(crate) fn check_declared(settings: &AuditSettings) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// What a caller hears when no device takes a line.
+fn refused(trail: &Trail<'_>) -> Error {
+    let sealing = trail.request.path == "sys/seal";
+    let text = if sealing { "failed to audit request, cannot continue" } else { "internal error" };
+    Error::new(Kind::Internal, text)
 }
 
 async fn write(open: &Open, line: Line) -> Result<(), Refused> {

@@ -17,6 +17,8 @@ pub(super) enum Output {
     File { path: PathBuf, mode: u32 },
     /// The server's standard output.
     Stdout,
+    /// Its standard error.
+    Stderr,
     /// Nowhere; for measuring.
     Discard,
 }
@@ -100,10 +102,17 @@ fn output(
     let named = options.get("file_path").or_else(|| options.get("path")).map_or("", String::as_str);
     match named {
         "" => Err(Error::invalid("file_path is required")),
-        "stdout" => Ok(Output::Stdout),
-        "discard" => Ok(Output::Discard),
+        "stdout" | "/dev/stdout" => Ok(Output::Stdout),
+        "/dev/stderr" => Ok(Output::Stderr),
+        "discard" | "/dev/null" => mode(options).map(|_| Output::Discard),
         path => {
             let path = PathBuf::from(path);
+            // Said here rather than by each line that cannot be written.
+            if path.metadata().is_ok_and(|found| !found.is_file()) {
+                return Err(Error::invalid(
+                    "audit option `file_path` must name a regular file, stdout or discard",
+                ));
+            }
             if !trusted {
                 refuse_outside(&path, &settings.directory)?;
             }
@@ -159,6 +168,20 @@ mod tests {
         for mode in ["0700", "755", "4600", "x", "01"] {
             assert!(read(&[("file_path", "/x"), ("mode", mode)], true).is_err(), "{mode}");
         }
+    }
+
+    #[test]
+    fn devices_of_the_system_are_known_by_name_and_others_are_no_files() {
+        for (path, output) in
+            [("/dev/null", Output::Discard), ("/dev/stdout", Output::Stdout), ("/dev/stderr", Output::Stderr)]
+        {
+            assert_eq!(read(&[("file_path", path)], false).expect(path).output, output);
+        }
+        for path in ["/dev/zero", "/tmp"] {
+            let error = read(&[("file_path", path)], true).expect_err(path);
+            assert!(error.contains("regular file"), "{error}");
+        }
+        assert!(read(&[("file_path", "discard"), ("mode", "999")], true).is_err());
     }
 
     #[test]

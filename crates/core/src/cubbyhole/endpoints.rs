@@ -8,6 +8,7 @@ use vestal_logical::{Call, Caller, Endpoints, Error, Kind, Reply};
 use vestal_storage::{Changes, StorageError};
 
 use super::Secret;
+use super::records::RESPONSE;
 use crate::active::Active;
 
 /// How often a write is decided anew because the token was changed meanwhile.
@@ -62,12 +63,17 @@ async fn read(active: &Arc<Active>, call: &Call, p: Fields) -> Result<Reply<Valu
     if path.ends_with('/') {
         return Ok(Reply::empty());
     }
-    let Some(secret) = active.cubbyholes.read(&caller.token_id, path).await? else {
-        return Ok(Reply::empty());
-    };
-    let reply = Reply::data(Value::Object(secret.0));
     let wrapping = matches!(caller.policies.as_slice(), [only] if only == "response-wrapping");
-    let reply = if wrapping && path == "response" {
+    let wrapped = wrapping && path == RESPONSE;
+    let data = if wrapped {
+        let response = active.cubbyholes.response(&caller.token_id).await?;
+        response.map(|response| json!({ RESPONSE: response }))
+    } else {
+        active.cubbyholes.read(&caller.token_id, path).await?.map(|secret| Value::Object(secret.0))
+    };
+    let Some(data) = data else { return Ok(Reply::empty()) };
+    let reply = Reply::data(data);
+    let reply = if wrapped {
         reply.warn("reading `cubbyhole/response` is deprecated; `sys/wrapping/unwrap` also checks the token")
     } else {
         reply

@@ -1,4 +1,4 @@
-//! The rows of `vault-api.md` §2.4 about `cubbyhole/`.
+//! The rows of core §2.4 about `cubbyhole/`.
 
 use serde_json::json;
 use vestal_logical::{Kind, Operation};

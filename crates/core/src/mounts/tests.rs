@@ -122,6 +122,29 @@ async fn tuning_changes_what_is_given_and_leaves_the_rest() {
 }
 
 #[tokio::test]
+async fn the_settings_of_a_new_mount_are_read_as_those_of_tuning() {
+    let vault = TestVault::active().await;
+    let enable = async |config: Value| {
+        let fields = json!({ "type": "notes", "config": config });
+        vault.write("sys/mounts/notes", fields).as_root().send().await
+    };
+    for bad in [json!({ "allowed_response_headers": {} }), json!({ "audit_non_hmac_request_keys": 1 })] {
+        assert_eq!(enable(bad).await.failure().0, Kind::Invalid);
+    }
+    let config = json!({
+        "default_lease_ttl": "system", "max_lease_ttl": "2h", "listing_visibility": "",
+        "passthrough_request_headers": [], "audit_non_hmac_request_keys": "", "audit_non_hmac_response_keys": ["a"],
+    });
+    enable(config).await.nothing();
+    let shown = vault.read("sys/mounts/notes").as_root().send().await.data();
+    let expected = json!({
+        "default_lease_ttl": 0, "max_lease_ttl": 7200, "force_no_cache": false,
+        "audit_non_hmac_response_keys": ["a"],
+    });
+    assert_eq!(shown["config"], expected);
+}
+
+#[tokio::test]
 async fn mounts_are_there_again_after_unsealing() {
     let vault = mounted("notes").await;
     vault.write("notes/x", json!({ "k": "v" })).as_root().send().await.nothing();

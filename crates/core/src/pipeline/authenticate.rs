@@ -18,11 +18,9 @@ pub(crate) struct Identified {
 
 /// Looks the token up. Endpoints without authentication never look, so a bad token does no harm there.
 pub(super) async fn authenticate(active: &Arc<Active>, routed: Routed) -> Identified {
-    let open = routed
-        .place
-        .as_ref()
-        .and_then(|place| place.info(active))
-        .is_some_and(|info| info.unauthenticated && routed.request.operation != Operation::Help);
+    let open = routed.place.as_ref().and_then(|place| place.declaration(active)).is_some_and(|declaration| {
+        declaration.unauthenticated && routed.request.operation != Operation::Help
+    });
     let caller = match &routed.request.token {
         // A wrapping token that is no good is told so, even where it came as the caller's own.
         _ if let Some(refused) = wrapping::refuse(active, &routed.request).await => Err(refused),

@@ -65,8 +65,8 @@ async fn decide(
     }
     let place = identified.routed.place.as_ref();
     let needs_sudo = place
-        .and_then(|place| place.info(active))
-        .is_some_and(|info| info.sudo.contains(&request.operation.declared()));
+        .and_then(|place| place.declaration(active))
+        .is_some_and(|declaration| declaration.sudo.contains(&request.operation.declared()));
     let decision = acl.allow(&AclRequest {
         capability: capability(*operation),
         path: &request.path,

@@ -62,9 +62,11 @@ async fn run_handler(
     matched: &Matched,
     call: &Call,
 ) -> Result<Reply<Value>, Error> {
-    let unauthenticated = place.info(active).is_some_and(|info| info.unauthenticated);
+    let unauthenticated = place.declaration(active).is_some_and(|declaration| declaration.unauthenticated);
     if unauthenticated
-        && !place.info(active).is_some_and(|info| info.actions.contains_key(&call.operation.declared()))
+        && !place
+            .declaration(active)
+            .is_some_and(|declaration| declaration.actions.contains_key(&call.operation.declared()))
     {
         // On a path that needs no token the reference does not frame this text.
         return Err(Error::new(Kind::Unsupported, "unsupported operation"));
@@ -86,8 +88,8 @@ fn unknown_path(place: &Destination) -> Error {
 /// Help comes from the declarations, never from a handler: of one endpoint, or of all when the mount itself is asked.
 fn help(active: &Active, place: &Destination, path: &str) -> Result<Reply<Value>, Error> {
     let mount = &place.route.point;
-    let text = match place.info(active) {
-        Some(info) if !place.route.path.is_empty() => info.help(path, &mount.path),
+    let text = match place.declaration(active) {
+        Some(declaration) if !place.route.path.is_empty() => declaration.help(path, &mount.path),
         _ if place.route.path.is_empty() => help_for_all(&mount.kind, &place.all(active)),
         _ => return Err(unknown_path(place)),
     };

@@ -57,12 +57,65 @@ fn trail(authorized: &Authorized, allowed: bool) -> Trail<'_> {
     }
 }
 
-/// Faults of ours are told in the log, with their cause; the request's id ties them to the answer.
+/// Faults of ours are told in the log, with their cause; the request's id ties them to the answer. What an engine says is
+/// the upstream's failure it tells itself. No public text: it may hold what a client or a provider chose.
 fn log(id: &str, operation: Operation, result: &Result<Answer, Error>) {
     if let Err(error) = result
         && matches!(error.kind(), Kind::Internal | Kind::Unavailable)
     {
-        let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-        tracing::error!(request = id, operation = operation.word(), cause, "{:?}", error.kind());
+        let cause = std::error::Error::source(error).map(tracing::field::display);
+        tracing::error!(
+            request = id,
+            operation = operation.word(),
+            cause,
+            "a request failed: {:?}",
+            error.kind()
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn told(error: Error) -> String {
+        let sink = Sink::default();
+        let writer = sink.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(subscriber, || log("id", Operation::Read, &Err(error)));
+        String::from_utf8(sink.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn faults_of_ours_are_told_with_their_cause_and_those_of_others_not() {
+        let line = told(Error::internal("the cause"));
+        assert!(
+            line.contains("a request failed: Internal request=\"id\" operation=\"read\" cause=the cause"),
+            "{line}"
+        );
+        let line = told(Error::new(Kind::Internal, "public"));
+        assert!(line.contains("a request failed: Internal") && !line.contains("cause"), "{line}");
+        assert!(!line.contains("public"), "{line}");
+        for error in [Error::new(Kind::Upstream, "public"), Error::invalid("public"), Error::denied()] {
+            assert_eq!(told(error), "");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use vestal_logical::{EndpointInfo, Error, Matched, Request};
+use vestal_logical::{Declaration, Error, Matched, Request};
 
 use crate::active::Active;
 use crate::mounts::{Route, Target};
@@ -21,19 +21,19 @@ pub(crate) struct Destination {
 
 impl Destination {
     /// What is known about the endpoint.
-    pub(super) fn info<'a>(&'a self, active: &'a Active) -> Option<&'a EndpointInfo> {
+    pub(super) fn declaration<'a>(&'a self, active: &'a Active) -> Option<&'a Declaration> {
         let matched = self.matched.as_ref()?;
         match &self.route.target {
-            Target::Sys => active.tables.sys.info(matched).ok(),
-            Target::Token => active.tables.token.info(matched).ok(),
-            Target::Cubbyhole => active.tables.cubbyhole.info(matched).ok(),
+            Target::Sys => active.tables.sys.declaration(matched).ok(),
+            Target::Token => active.tables.token.declaration(matched).ok(),
+            Target::Cubbyhole => active.tables.cubbyhole.declaration(matched).ok(),
             Target::Identity => None,
-            Target::Engine(mounted) => mounted.dispatch.info(matched).ok(),
+            Target::Engine(mounted) => mounted.dispatch.declaration(matched).ok(),
         }
     }
 
     /// Everything that the mount serves.
-    pub(super) fn all<'a>(&'a self, active: &'a Active) -> Vec<&'a EndpointInfo> {
+    pub(super) fn all<'a>(&'a self, active: &'a Active) -> Vec<&'a Declaration> {
         match &self.route.target {
             Target::Sys => active.tables.sys.all().collect(),
             Target::Token => active.tables.token.all().collect(),

@@ -1,5 +1,5 @@
 //! Response wrapping: the answer is kept in the cubbyhole of a new token, and the caller gets that token
-//! (`vault-api.md` §3.6).
+//! (core §3.6).
 //!
 //! Invariants: token and content become durable in one batch; what could not be wrapped is not given out, and a token in
 //! it is revoked. Knows nothing of who unwraps.
@@ -7,17 +7,14 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use vestal_crypto::SecretString;
 use vestal_logical::{Auth, Body, Error, Reply, Request, Timestamp, WrapAsk, WrapInfo};
 use vestal_storage::Changes;
 
 use crate::active::Active;
-use crate::cubbyhole::Secret;
 use crate::tokens::{NewToken, TokenEntry};
 
-/// Where in its cubbyhole a wrapping token holds the answer.
-pub(crate) const RESPONSE: &str = "response";
 /// The endpoint that wraps anew what is wrapped already.
 const REWRAP: &str = "sys/wrapping/rewrap";
 
@@ -96,8 +93,7 @@ pub(crate) async fn wrap_with(
         ..NewToken::default()
     };
     let (token, entry) = active.tokens.draft(&mut changes, new, now)?;
-    let kept = Map::from_iter([(RESPONSE.to_owned(), wrapping.content.into())]);
-    active.cubbyholes.put(&mut changes, &entry.id, RESPONSE, &Secret(kept))?;
+    active.cubbyholes.put_response(&mut changes, &entry.id, wrapping.content)?;
     active.tokens.commit_drafts(changes, &[&entry]).await?;
     Ok(WrapInfo {
         token,

@@ -8,11 +8,13 @@ use std::sync::{Arc, Weak};
 
 use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
-use vestal_logical::{Error, Timestamp};
+use vestal_logical::{Error, Kind, Timestamp};
 use vestal_storage::{Barrier, Changes, Key, Place, Record, Seq, View, Watcher};
 
 use super::{Acl, Policy, defaults};
 
+/// How often a write is decided anew because somebody else wrote the policy meanwhile.
+const TRIES: usize = 64;
 /// Sets of policies whose compiled form is kept.
 const COMPILED: usize = 1024;
 
@@ -172,7 +174,7 @@ impl PolicyStore {
         Ok(matches!(name, ROOT | RESPONSE_WRAPPING) || self.view.exists(&place(name)).await?)
     }
 
-    /// Writes a policy.
+    /// Writes a policy. What somebody else wrote meanwhile is looked at again: only who asks for check-and-set hears of it.
     pub(crate) async fn write(
         &self,
         name: &str,
@@ -180,6 +182,16 @@ impl PolicyStore {
         now: Timestamp,
     ) -> Result<(), Error> {
         Self::refuse_fixed(name, "update")?;
+        for _ in 1..TRIES {
+            match self.try_write(name, &change, now).await {
+                Err(failure) if failure.kind() == Kind::Conflict => tokio::task::yield_now().await,
+                written => return written,
+            }
+        }
+        self.try_write(name, &change, now).await
+    }
+
+    async fn try_write(&self, name: &str, change: &PolicyChange<'_>, now: Timestamp) -> Result<(), Error> {
         let stored = self.view.get::<StoredPolicy>(&place(name)).await?;
         let before = stored.as_ref().map(|stored| &stored.value);
         if change.patch && before.is_none() {

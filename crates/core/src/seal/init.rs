@@ -16,10 +16,10 @@ const PASSPHRASE_MILLIS: u64 = 500;
 /// What a new vault is to be.
 #[derive(Debug, Clone)]
 pub struct InitAsk {
-    /// How many shares; 0 stands for the default of the kind.
-    pub shares: u64,
-    /// How many of them open the vault; 0 stands for the default of the kind.
-    pub threshold: u64,
+    /// How many shares; when neither number is given, the default of the kind.
+    pub shares: Option<u64>,
+    /// How many of them open the vault.
+    pub threshold: Option<u64>,
     /// The passphrase of a passphrase seal; without one, one is made.
     pub passphrase: Option<SecretString>,
 }
@@ -47,8 +47,8 @@ pub(crate) struct InitPlan {
 /// Numbers that make sense, with the reference's texts.
 fn quorum(ask: &InitAsk) -> Result<(u8, u8), Error> {
     let (shares, threshold) = match (ask.shares, ask.threshold) {
-        (0, 0) => (5, 3),
-        given => given,
+        (None, None) => (5, 3),
+        (shares, threshold) => (shares.unwrap_or(0), threshold.unwrap_or(0)),
     };
     if shares == 0 {
         return Err(Error::invalid("invalid seal configuration: shares must be at least one"));

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 pub use init::{InitAsk, InitOutcome};
 pub(crate) use init::{InitPlan, own_key};
-pub(crate) use progress::{Progress, Submitted};
+pub(crate) use progress::{Progress, Submitted, refuse_unreadable};
 pub(crate) use stored::{StoredKind, StoredSeal, keyring_key};
 
 /// How a new vault is sealed.

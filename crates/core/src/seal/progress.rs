@@ -69,6 +69,14 @@ impl Progress {
     }
 }
 
+/// That this is no share at all is told also when none is needed.
+pub(crate) fn refuse_unreadable(seal: &StoredSeal, key: &SecretString) -> Result<(), Error> {
+    match seal.kind {
+        StoredKind::Shamir { .. } => decode(key).map(drop),
+        StoredKind::Passphrase { .. } | StoredKind::File => Ok(()),
+    }
+}
+
 fn wrong() -> Error {
     Error::invalid("unseal failed: the given key does not open this vault; start over with the right shares")
 }

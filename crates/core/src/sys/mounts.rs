@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
 use serde_json::{Map, Value};
 use vestal_logical::params::{CommaList, KeyValues, Members, NoFields, Seconds};
 use vestal_logical::{Call, Endpoints, Error, Operation, Reply};
@@ -191,8 +192,8 @@ struct Write {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Config {
-    default_lease_ttl: Seconds,
-    max_lease_ttl: Seconds,
+    default_lease_ttl: LeaseTime,
+    max_lease_ttl: LeaseTime,
     force_no_cache: bool,
     listing_visibility: Option<String>,
     audit_non_hmac_request_keys: Option<CommaList>,
@@ -200,6 +201,20 @@ struct Config {
     passthrough_request_headers: Option<CommaList>,
     allowed_response_headers: Option<CommaList>,
     token_type: Option<String>,
+}
+
+/// Seconds; 0, which is also `system`, is the server's own.
+#[derive(Default)]
+struct LeaseTime(u64);
+
+impl<'de> Deserialize<'de> for LeaseTime {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        if value == "system" {
+            return Ok(Self(0));
+        }
+        Seconds::deserialize(value).map(|seconds| Self(seconds.or(0))).map_err(D::Error::custom)
+    }
 }
 
 /// Clients send null, or nulls inside, for what they do not set.
@@ -229,10 +244,35 @@ fn list_of(list: Option<CommaList>) -> Option<Vec<String>> {
     list.map(|list| list.0)
 }
 
+/// An empty list of a new mount is none.
+fn some_of(list: Option<CommaList>) -> Option<Vec<String>> {
+    list_of(list).filter(|list| !list.is_empty())
+}
+
+/// A number or an object is no list here, though it is where lists are fields of their own.
+fn refuse_what_is_no_list(config: &Map<String, Value>) -> Result<(), Error> {
+    let lists = [
+        "audit_non_hmac_request_keys",
+        "audit_non_hmac_response_keys",
+        "passthrough_request_headers",
+        "allowed_response_headers",
+    ];
+    let is_list = |value: &Value| value.is_array() || value.is_string();
+    match lists.into_iter().find(|name| config.get(*name).is_some_and(|value| !is_list(value))) {
+        Some(name) => Err(Error::invalid(format!(
+            "unable to convert given mount config information: `{name}` must be a list"
+        ))),
+        None => Ok(()),
+    }
+}
+
 fn new_mount(class: Class, path: String, p: Write) -> Result<NewMount, Error> {
     let named = p.kind.filter(|kind| !kind.is_empty()).or(p.plugin_name.filter(|name| !name.is_empty()));
     let kind = named.ok_or_else(|| Error::invalid("backend type must be specified as a string"))?;
-    let config: Config = vestal_logical::decode(without_nulls(p.config))?;
+    let config = without_nulls(p.config);
+    refuse_what_is_no_list(&config)?;
+    let config: Config = vestal_logical::decode(config)?;
+    let visibility = config.listing_visibility.map(checked_visibility).transpose()?;
     Ok(NewMount {
         class,
         path,
@@ -244,14 +284,14 @@ fn new_mount(class: Class, path: String, p: Write) -> Result<NewMount, Error> {
         seal_wrap: p.seal_wrap,
         external_entropy_access: p.external_entropy_access,
         config: MountConfig {
-            default_lease_ttl: config.default_lease_ttl.or(0),
-            max_lease_ttl: config.max_lease_ttl.or(0),
+            default_lease_ttl: config.default_lease_ttl.0,
+            max_lease_ttl: config.max_lease_ttl.0,
             force_no_cache: config.force_no_cache,
-            listing_visibility: config.listing_visibility.map(checked_visibility).transpose()?,
-            audit_non_hmac_request_keys: list_of(config.audit_non_hmac_request_keys),
-            audit_non_hmac_response_keys: list_of(config.audit_non_hmac_response_keys),
-            passthrough_request_headers: list_of(config.passthrough_request_headers),
-            allowed_response_headers: list_of(config.allowed_response_headers),
+            listing_visibility: visibility.filter(|word| !word.is_empty()),
+            audit_non_hmac_request_keys: some_of(config.audit_non_hmac_request_keys),
+            audit_non_hmac_response_keys: some_of(config.audit_non_hmac_response_keys),
+            passthrough_request_headers: some_of(config.passthrough_request_headers),
+            allowed_response_headers: some_of(config.allowed_response_headers),
             token_type: config.token_type.filter(|kind| !kind.is_empty()),
         },
     })

@@ -19,7 +19,8 @@ pub(crate) fn endpoints() -> Endpoints<Active> {
         .at("policy", ALL, |e| e.read(list_old, "List the policies."))
         .at("policy/", ALL, |e| e.list(list_old, "List the policies.").read(list_old, "List the policies."))
         .at("policy/{*name}", ONE, |e| {
-            e.read(read_old, "Show a policy.")
+            e.declares::<Rules>()
+                .read(read_old, "Show a policy.")
                 .write(write_old, "Write a policy.")
                 .delete(delete, "Delete a policy.")
         })
@@ -115,31 +116,12 @@ struct Write {
     allow_wildcards_in_identity_templates: bool,
 }
 
-/// The same at the old path.
+/// What the old path takes besides.
 #[derive(Deserialize, JsonSchema)]
-struct WriteOld {
-    /// Its name; letter case does not count.
-    name: String,
-    /// The rules, in HCL or JSON, or base64 of either.
-    policy: Option<String>,
+struct Rules {
     /// An old name of `policy`.
+    #[expect(dead_code, reason = "declared and converted; a write takes it from its call")]
     rules: Option<String>,
-    /// The version that must be there; -1 for no policy.
-    cas: Option<i64>,
-    /// Whether every write must say which version it expects.
-    cas_required: Option<bool>,
-    /// When it ceases to grant anything. Not supported yet.
-    #[serde(default)]
-    expiration: String,
-    /// How long it grants anything. Not supported yet.
-    #[serde(default)]
-    ttl: Seconds,
-    /// Whether names in templates may hold slashes. Not supported yet.
-    #[serde(default)]
-    allow_slashes_in_identity_templates: bool,
-    /// Whether names in templates may hold wildcards. Not supported yet.
-    #[serde(default)]
-    allow_wildcards_in_identity_templates: bool,
 }
 
 /// What is asked for and not built is refused, not dropped.
@@ -183,21 +165,15 @@ async fn write(active: &Arc<Active>, call: &Call, p: Write) -> Result<Reply<Valu
     Ok(Reply::empty())
 }
 
-async fn write_old(active: &Arc<Active>, call: &Call, p: WriteOld) -> Result<Reply<Value>, Error> {
-    let old = p.policy.is_none() && p.rules.is_some();
-    let write = Write {
-        name: p.name,
-        policy: p.policy.or(p.rules),
-        cas: p.cas,
-        cas_required: p.cas_required,
-        expiration: p.expiration,
-        ttl: p.ttl,
-        allow_slashes_in_identity_templates: p.allow_slashes_in_identity_templates,
-        allow_wildcards_in_identity_templates: p.allow_wildcards_in_identity_templates,
-    };
-    store(active, call, write, false).await?;
+async fn write_old(active: &Arc<Active>, call: &Call, mut p: Write) -> Result<Reply<Value>, Error> {
+    let old = if p.policy.is_none() { call.data.get("rules") } else { None };
+    p.policy = p.policy.or_else(|| old.and_then(Value::as_str).map(str::to_owned));
+    store(active, call, p, false).await?;
     let reply = Reply::empty();
-    Ok(if old { reply.warn("'rules' is deprecated, please use 'policy' instead") } else { reply })
+    Ok(match old {
+        Some(_) => reply.warn("'rules' is deprecated, please use 'policy' instead"),
+        None => reply,
+    })
 }
 
 /// Answers an envelope without data, as the reference does.

@@ -1,4 +1,4 @@
-//! `sys/wrapping/`: wrapping anything, unwrapping once, looking, wrapping anew (`vault-api.md` §3.6).
+//! `sys/wrapping/`: wrapping anything, unwrapping once, looking, wrapping anew (core §3.6).
 //!
 //! A wrapped answer is handed out at most once: whoever unwraps removes the token in a batch that expects it unchanged,
 //! or came with it and spent its only use doing so. Knows nothing of what is wrapped.
@@ -9,12 +9,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use vestal_crypto::SecretString;
+use vestal_logical::json;
 use vestal_logical::params::Fields;
 use vestal_logical::{Call, Endpoints, Error, Kind, Reply, Request, Timestamp};
 use vestal_storage::StorageError;
 
 use crate::active::Active;
-use crate::pipeline::wrap::{RESPONSE, Wrapping, rewrap_reply, wrap_with};
+use crate::pipeline::wrap::{Wrapping, rewrap_reply, wrap_with};
 use crate::token_auth::GivenToken;
 use crate::tokens::{Found, TokenEntry};
 
@@ -93,8 +94,7 @@ async fn unwrap(active: &Arc<Active>, call: &Call, p: Wrapped) -> Result<Reply<V
     let id = active.tokens.id_of(meant(call, &p)?)?;
     let own = call.caller.as_ref().is_some_and(|caller| caller.token_id == id);
     let content = if own { spent_by_caller(active, &id).await? } else { take(active, &id, call.now).await? };
-    let envelope: Value = serde_json::from_str(&content).map_err(|_| damaged())?;
-    Ok(Reply::plain(envelope))
+    Ok(Reply::plain(json::stored(content.as_bytes())?))
 }
 
 async fn rewrap(active: &Arc<Active>, call: &Call, p: Wrapped) -> Result<Reply<Value>, Error> {
@@ -156,13 +156,7 @@ async fn found(active: &Active, id: &str, now: Timestamp) -> Result<(Found, Stri
 }
 
 async fn content(active: &Active, id: &str) -> Result<String, Error> {
-    let kept = active.cubbyholes.read(id, RESPONSE).await?.ok_or_else(not_valid)?;
-    let text = kept.0.get(RESPONSE).and_then(Value::as_str).map(str::to_owned);
-    text.ok_or_else(damaged)
-}
-
-fn damaged() -> Error {
-    Error::internal("a wrapped answer is no JSON")
+    active.cubbyholes.response(id).await?.ok_or_else(not_valid)
 }
 
 #[cfg(test)]

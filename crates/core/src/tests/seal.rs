@@ -61,7 +61,7 @@ pub(super) async fn ask(
 }
 
 async fn init(vault: &Arc<Vault>, shares: u64, threshold: u64) -> Result<InitOutcome, Error> {
-    vault.initialize(InitAsk { shares, threshold, passphrase: None }).await
+    vault.initialize(InitAsk { shares: Some(shares), threshold: Some(threshold), passphrase: None }).await
 }
 
 async fn unseal(vault: &Arc<Vault>, key: &SecretString) -> Result<Value, Error> {
@@ -149,6 +149,35 @@ async fn a_vault_is_made_once_with_numbers_that_make_sense() {
 }
 
 #[tokio::test]
+async fn numbers_that_are_given_are_never_replaced_by_the_default() {
+    let vault = vault().await;
+    let table = [
+        (json!({ "secret_shares": 0, "secret_threshold": 0 }), "shares"),
+        (json!({ "secret_shares": "0", "secret_threshold": null }), "shares"),
+        (json!({ "secret_shares": -1, "secret_threshold": -1 }), "shares"),
+        (json!({ "secret_threshold": 0 }), "shares"),
+        (json!({ "secret_threshold": 3 }), "shares"),
+        (json!({ "secret_shares": 3, "secret_threshold": 0 }), "threshold"),
+        (json!({ "secret_shares": 3 }), "threshold"),
+    ];
+    for (body, named) in table {
+        let error = ask(&vault, Operation::Update, "sys/init", body.clone(), "").await.unwrap_err();
+        let text = format!("invalid seal configuration: {named} must be at least one");
+        assert_eq!((error.kind(), error.to_string()), (Kind::Invalid, text), "{body}");
+    }
+    for body in [json!({ "secret_shares": 2.5, "secret_threshold": 2 }), json!({ "secret_shares": [] })] {
+        let error = ask(&vault, Operation::Update, "sys/init", body, "").await.unwrap_err();
+        assert!(error.to_string().contains("secret_shares"), "{error}");
+    }
+    // As clients say it that send every field they know.
+    let nothing = json!({ "secret_shares": null, "secret_threshold": null });
+    let made = ask(&vault, Operation::Update, "sys/init", nothing, "").await.unwrap();
+    assert_eq!(made["keys"].as_array().map(Vec::len), Some(5));
+    let status = ask(&vault, Operation::Read, "sys/seal-status", Value::Null, "").await.unwrap();
+    assert_eq!((&status["t"], &status["n"]), (&json!(3), &json!(5)));
+}
+
+#[tokio::test]
 async fn one_share_is_the_key_itself() {
     let vault = vault().await;
     let made = init(&vault, 1, 1).await.unwrap();
@@ -184,9 +213,10 @@ async fn sealing_needs_the_right_and_takes_everything_away() {
 async fn a_passphrase_opens_what_it_sealed() {
     let store = FaultStore::in_memory();
     let vault = vault_with(store.clone(), SealSettings::Passphrase).await;
-    let short = InitAsk { shares: 0, threshold: 0, passphrase: Some(SecretString::from("short")) };
+    let short = InitAsk { shares: None, threshold: None, passphrase: Some(SecretString::from("short")) };
     assert!(vault.initialize(short).await.unwrap_err().to_string().contains("passphrase"));
-    let ask_for = InitAsk { shares: 0, threshold: 0, passphrase: Some(SecretString::from("correct horse")) };
+    let ask_for =
+        InitAsk { shares: None, threshold: None, passphrase: Some(SecretString::from("correct horse")) };
     let made = vault.initialize(ask_for).await.unwrap();
     assert!(made.keys.is_empty(), "what the operator chose is not shown again");
     let status = ask(&vault, Operation::Read, "sys/seal-status", Value::Null, "").await.unwrap();

@@ -36,7 +36,8 @@ async fn health_tells_the_state_by_its_code() {
     let (code, body) = health(&vault, json!({})).await.unwrap();
     assert_eq!((code, &body["initialized"], &body["sealed"]), (501, &json!(false), &json!(true)));
     assert_eq!(health(&vault, json!({ "uninitcode": "299" })).await.unwrap().0, 299);
-    let made = vault.initialize(InitAsk { shares: 1, threshold: 1, passphrase: None }).await.unwrap();
+    let made =
+        vault.initialize(InitAsk { shares: Some(1), threshold: Some(1), passphrase: None }).await.unwrap();
     let (code, body) = health(&vault, json!({})).await.unwrap();
     assert_eq!(
         (code, &body["standby"], &body["replication_dr_mode"]),
@@ -75,4 +76,30 @@ async fn nothing_but_the_status_is_answered_while_there_are_no_keys() {
     }
     let error = ask(&vault, Operation::Update, "sys/unseal", json!({ "key": "00" }), "").await.unwrap_err();
     assert_eq!(error.to_string(), "Vault is not initialized");
+}
+
+#[tokio::test]
+async fn the_paths_of_the_seal_explain_themselves_in_every_state() {
+    let vault = vault().await;
+    for path in ["sys/health", "sys/init", "sys/seal-status", "sys/unseal", "sys/leader"] {
+        let told = ask(&vault, Operation::Help, path, json!({}), "").await.unwrap();
+        assert!(told["help"].as_str().unwrap().contains(path), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn null_is_no_key_and_what_is_no_share_is_told_when_none_is_needed() {
+    let vault = vault().await;
+    let made =
+        vault.initialize(InitAsk { shares: Some(2), threshold: Some(2), passphrase: None }).await.unwrap();
+    let unseal = async |data| ask(&vault, Operation::Update, "sys/unseal", data, "").await;
+    assert_eq!(unseal(json!({ "key": made.keys[0].expose() })).await.unwrap()["progress"], 1);
+    assert_eq!(unseal(json!({ "key": null })).await.unwrap_err().kind(), Kind::Invalid);
+    assert_eq!(unseal(json!({ "key": null, "reset": true })).await.unwrap()["progress"], 0);
+    for key in &made.keys {
+        unseal(json!({ "key": key.expose() })).await.unwrap();
+    }
+    let told = unseal(json!({ "key": "zz" })).await.unwrap_err();
+    assert_eq!(told.to_string(), "'key' must be a valid hex or base64 string");
+    assert_eq!(unseal(json!({ "key": "abcd" })).await.unwrap()["sealed"], false);
 }

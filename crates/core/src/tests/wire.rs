@@ -1,4 +1,4 @@
-//! What clients see of `sys/`, in the words that they know (`vault-api.md` §2.2).
+//! What clients see of `sys/`, in the words that they know (core §2.2).
 
 use serde_json::{Value, json};
 use vestal_logical::{Kind, Operation};
@@ -96,6 +96,27 @@ async fn a_policy_is_guarded_by_the_version_that_its_writer_expects() {
     );
     let missing = vault.ask(Operation::Patch, "sys/policies/acl/none", json!({})).as_root().send().await;
     assert_eq!(missing.failure().1, "policy not found");
+}
+
+#[tokio::test]
+async fn the_old_path_takes_rules_for_a_policy_and_says_that_they_are_old() {
+    let vault = TestVault::active().await;
+    let rules = "path \"a\" { capabilities = [\"read\"] }";
+    let old = vault.write("sys/policy/p", json!({ "rules": rules })).as_root().send().await;
+    assert_eq!(old.warnings(), ["'rules' is deprecated, please use 'policy' instead"]);
+    assert_eq!(vault.read("sys/policy/p").as_root().send().await.data()["rules"], rules);
+    let both = json!({ "policy": "path \"b\" {}", "rules": rules });
+    assert!(vault.write("sys/policy/p", both).as_root().send().await.warnings().is_empty());
+    assert_eq!(vault.read("sys/policy/p").as_root().send().await.data()["rules"], "path \"b\" {}");
+    for (path, data) in [
+        ("sys/policies/acl/q", json!({ "rules": rules })),
+        ("sys/policy/q", json!({ "rules": "" })),
+        ("sys/policy/q", json!({ "rules": null })),
+    ] {
+        assert_eq!(refused(&vault, path, data).await, "'policy' parameter not supplied or empty");
+    }
+    let list = refused(&vault, "sys/policy/q", json!({ "rules": ["a"] })).await;
+    assert!(list.contains("error converting input for field \"rules\""), "{list}");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! `auth/token/`: making, showing, renewing and revoking tokens (`vault-api.md` §2.3, §3.1).
+//! `auth/token/`: making, showing, renewing and revoking tokens (core §2.3, §3.1).
 //!
 //! Knows nothing of how tokens are stored. Roles and tidying are not built: their paths are unknown here.
 

@@ -1,4 +1,4 @@
-//! Which policies a new token gets (`vault-api.md` §3.1).
+//! Which policies a new token gets (core §3.1).
 //!
 //! Names are made canonical once, before anything is decided about them, so that no spelling of `root` slips by. Only
 //! root makes root; nobody hands out more than he has without `sudo`.

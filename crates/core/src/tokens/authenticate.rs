@@ -1,6 +1,7 @@
 //! A token is presented: is it alive, and is this its last use?
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use vestal_crypto::SecretString;
 use vestal_logical::{Error, Timestamp};
@@ -8,6 +9,9 @@ use vestal_storage::{Changes, StorageError};
 
 use super::entry::{Fate, Presented, Revocation, TokenEntry};
 use super::store::{Found, TRIES, TokenStore, id_place, revocations_place, too_much_traffic};
+
+/// How long the last use of a token waits for the others.
+const OTHERS: Duration = Duration::from_secs(10);
 
 impl TokenStore {
     /// Finds the living token and spends one use of it. A token without a limit costs no storage once it is in memory.
@@ -20,10 +24,20 @@ impl TokenStore {
         let id = self.id_of(token)?;
         let found = self.find(&id).await?.filter(|found| found.entry.alive(now));
         let entry = found.ok_or_else(Error::unauthenticated)?.entry;
+        if self.outlived(&entry, now).await? {
+            return Err(Error::unauthenticated());
+        }
         if entry.num_uses == 0 {
-            return Ok(Presented { entry, last_use: false });
+            return Ok(Presented { entry, last_use: false, in_use: None });
         }
         self.spend(&id, now).await
+    }
+
+    /// Waits for the other calls that this token let in; not for ever, for one of them may wait for a provider.
+    pub(crate) async fn after_others(&self, presented: &Presented) {
+        if let Some(in_use) = &presented.in_use {
+            in_use.alone(self.clock.as_ref(), self.clock.now().plus(OTHERS)).await;
+        }
     }
 
     async fn spend(&self, id: &str, now: Timestamp) -> Result<Presented, Error> {
@@ -34,7 +48,11 @@ impl TokenStore {
             let found = self.read(id).await?.filter(|found| found.entry.alive(now));
             let found = found.ok_or_else(Error::unauthenticated)?;
             match self.spend_one(&found).await {
-                Ok(entry) => return Ok(Presented { last_use: entry.spent, entry: Arc::new(entry) }),
+                Ok(entry) => {
+                    // Still in turn: so whoever has the last use sees all who paid before.
+                    let in_use = Some(self.crowd.enter(id));
+                    return Ok(Presented { last_use: entry.spent, entry: Arc::new(entry), in_use });
+                }
                 Err(StorageError::Conflict) => tokio::task::yield_now().await,
                 Err(error) => return Err(error.into()),
             }

@@ -9,6 +9,8 @@ use vestal_crypto::SecretString;
 use vestal_logical::{DueEntry, Timestamp};
 use vestal_storage::Record;
 
+use super::crowd::InUse;
+
 /// The path of tokens that no request made: of initialisation, later of a generated root.
 const ROOT_PATH: &str = "auth/token/root";
 /// The queue of ends in the due index.
@@ -79,6 +81,11 @@ impl TokenEntry {
         !self.revoking && self.expires.is_none_or(|end| now < end)
     }
 
+    /// Whether its time is over at `now`, and with it that of all below it, though nobody has removed them yet.
+    pub(super) fn expired(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|end| end <= now)
+    }
+
     /// Whole seconds left at `now`; 0 also for a token that never ends.
     pub(crate) fn seconds_left(&self, now: Timestamp) -> u64 {
         self.expires.map_or(0, |end| end.since(now).as_secs())
@@ -108,6 +115,8 @@ pub(crate) struct Presented {
     pub(crate) entry: Arc<TokenEntry>,
     /// No use is left: whoever serves the request revokes the token after it.
     pub(crate) last_use: bool,
+    /// Of a token with limited uses: kept as long as the request is under way.
+    pub(crate) in_use: Option<Arc<InUse>>,
 }
 
 /// What a new token is to be. Times are seconds; policies are canonical already.

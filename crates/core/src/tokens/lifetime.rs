@@ -1,4 +1,4 @@
-//! How long a token lives: pure arithmetic of `vault-api.md` §3.1, and the warnings that tell of a cap.
+//! How long a token lives: pure arithmetic of core §3.1, and the warnings that tell of a cap.
 //!
 //! Invariants: no answer is 0 (for ever) unless a root token asked for no end at all; a renewal never reaches beyond the
 //! maximum counted from the issue. Knows nothing of storage.
@@ -41,9 +41,9 @@ impl Lifetime {
             Asked { root: true, ttl: 0, period: 0, explicit_max_ttl } => {
                 Self { ttl: explicit_max_ttl, warning: None }
             }
-            Asked { period: 1.., .. } => Self::period(asked.period, max),
-            Asked { ttl: 0, .. } => Self::within(mount.default, max),
-            _ => Self::within(asked.ttl, max),
+            Asked { period: 1.., .. } => Self::capped("period", asked.period, max),
+            Asked { ttl: 0, .. } => Self::capped("TTL", mount.default, max),
+            _ => Self::capped("TTL", asked.ttl, max),
         }
     }
 
@@ -56,7 +56,7 @@ impl Lifetime {
     ) -> Result<Self, Error> {
         let max = capped_by(mount_max, entry.explicit_max_ttl);
         let wished = match (entry.period, increment, entry.granted) {
-            (period @ 1.., ..) => Self::period(period, max),
+            (period @ 1.., ..) => Self::capped("period", period, max),
             (0, 0, granted) => Self { ttl: granted, warning: None },
             (0, increment, _) => Self { ttl: increment, warning: None },
         };
@@ -70,7 +70,7 @@ impl Lifetime {
         if left == 0 || wished.ttl == 0 {
             return Err(Error::invalid("past the max TTL, cannot renew"));
         }
-        let Self { ttl, warning } = Self::within(wished.ttl, left);
+        let Self { ttl, warning } = Self::capped("TTL", wished.ttl, left);
         Ok(Self { ttl, warning: wished.warning.or(warning) })
     }
 
@@ -85,25 +85,14 @@ impl Lifetime {
         }
     }
 
-    fn period(period: u64, max: u64) -> Self {
-        if period <= max {
-            return Self { ttl: period, warning: None };
+    /// A wish, or the most there is and a warning that says so.
+    fn capped(what: &str, wished: u64, max: u64) -> Self {
+        if wished <= max {
+            return Self { ttl: wished, warning: None };
         }
         let warning = format!(
-            "period of \"{}\" exceeded the effective max_ttl of \"{}\"; period value is capped accordingly",
-            span(period),
-            span(max)
-        );
-        Self { ttl: max, warning: Some(warning) }
-    }
-
-    fn within(ttl: u64, max: u64) -> Self {
-        if ttl <= max {
-            return Self { ttl, warning: None };
-        }
-        let warning = format!(
-            "TTL of \"{}\" exceeded the effective max_ttl of \"{}\"; TTL value is capped accordingly",
-            span(ttl),
+            "{what} of \"{}\" exceeded the effective max_ttl of \"{}\"; {what} value is capped accordingly",
+            span(wished),
             span(max)
         );
         Self { ttl: max, warning: Some(warning) }

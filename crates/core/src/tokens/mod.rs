@@ -11,6 +11,7 @@
 mod authenticate;
 mod cache;
 mod create;
+mod crowd;
 mod entry;
 mod lifetime;
 mod reap;

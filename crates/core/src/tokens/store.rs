@@ -9,6 +9,7 @@ use vestal_logical::{Clock, DueIndex, Error, Timestamp};
 use vestal_storage::{Barrier, Changes, Cursor, Place, Stamp, StorageError, View, Watcher};
 
 use super::cache::EntryCache;
+use super::crowd::Crowd;
 use super::entry::{AccessorRecord, TokenEntry};
 use crate::cubbyhole::Cubbyholes;
 
@@ -37,6 +38,8 @@ pub(crate) struct TokenStore {
     cache: Arc<EntryCache>,
     /// Spending queues up instead of colliding: a crowd on one token would else decide anew again and again.
     pub(super) spenders: Vec<Mutex<()>>,
+    /// The calls that use a token with limited uses.
+    pub(super) crowd: Arc<Crowd>,
     /// Wakes the reaper.
     pub(super) nudge: Notify,
     /// The instant until which the reaper sleeps, in milliseconds; the greatest number while it works.
@@ -65,6 +68,7 @@ impl TokenStore {
             entropy,
             cache,
             spenders: (0..SPENDERS).map(|_| Mutex::default()).collect(),
+            crowd: Arc::default(),
             nudge: Notify::new(),
             armed: AtomicI64::new(i64::MAX),
             unfinished: AtomicBool::new(false),
@@ -112,7 +116,28 @@ impl TokenStore {
 
     /// The living token of that id.
     pub(crate) async fn living(&self, id: &str, now: Timestamp) -> Result<Option<Arc<TokenEntry>>, Error> {
-        Ok(self.find(id).await?.map(|found| found.entry).filter(|entry| entry.alive(now)))
+        let Some(found) = self.find(id).await?.filter(|found| found.entry.alive(now)) else {
+            return Ok(None);
+        };
+        Ok(if self.outlived(&found.entry, now).await? { None } else { Some(found.entry) })
+    }
+
+    /// Whether a token above it is over: then it is too, though the reaper has not come by.
+    pub(super) async fn outlived(&self, entry: &TokenEntry, now: Timestamp) -> Result<bool, Error> {
+        let mut above = match &entry.parent {
+            Some(id) => self.find(id).await?,
+            None => None,
+        };
+        while let Some(found) = above {
+            if found.entry.expired(now) {
+                return Ok(true);
+            }
+            above = match &found.entry.parent {
+                Some(id) => self.find(id).await?,
+                None => None,
+            };
+        }
+        Ok(false)
     }
 
     /// The living token of that accessor.

@@ -1,10 +1,9 @@
-//! The policy language and what policies allow, against the specification, against what OpenBao answered, and against
+//! The policy language and what policies allow, against core §3.4 (`docs/references.md`), against what OpenBao answered, and against
 //! a second, naive implementation.
 
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::indexing_slicing,
     reason = "all of this is tests, but clippy exempts only functions that are marked so"
 )]
 

@@ -1,5 +1,5 @@
 //! A second implementation, slow and simple, that must agree: it looks at every rule and compares them two by two, by the
-//! sentences of the specification.
+//! sentences of core §3.4 in `docs/references.md`.
 
 use std::cmp::Ordering;
 

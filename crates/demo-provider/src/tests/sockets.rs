@@ -1,6 +1,7 @@
-//! What only a real connection can show. No clock is involved: every wait is for an event.
+//! What only a real connection can show. Every wait is for an event; a clock only ends those that would never end.
 
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -29,6 +30,20 @@ async fn converse(address: SocketAddr, text: &str) -> String {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
     String::from_utf8(answer).unwrap()
+}
+
+/// Lets the other side go on until a condition holds, and fails when it does not within a minute.
+async fn until(condition: impl Fn() -> bool) {
+    let start = began();
+    while !condition() {
+        tokio::task::yield_now().await;
+        assert!(start.elapsed() < Duration::from_mins(1), "waited a minute in vain");
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "sockets live in real time")]
+fn began() -> Instant {
+    Instant::now()
 }
 
 async fn started(fault: Option<Fault>) -> Running {
@@ -96,7 +111,9 @@ async fn a_caller_that_hangs_up_is_recorded_and_its_token_is_spent() {
     let running = started(None).await;
     let control = running.control();
     // The provider notices in its own time, so this goes on until it did before the answer was let go.
+    let start = began();
     while control.ledger().totals.answers_lost == 0 {
+        assert!(start.elapsed() < Duration::from_mins(1), "the provider never notices");
         control.inject(Rule::next(1, Endpoint::Token, Fault::after(Act::Hold)));
         let mut stream = TcpStream::connect(running.address()).await.unwrap();
         stream.write_all(request(GRANT, "").as_bytes()).await.unwrap();
@@ -106,9 +123,7 @@ async fn a_caller_that_hangs_up_is_recorded_and_its_token_is_spent() {
             tokio::task::yield_now().await;
         }
         control.release();
-        while control.ledger().entries.last().unwrap().delivery == Delivery::Pending {
-            tokio::task::yield_now().await;
-        }
+        until(|| control.ledger().entries.last().unwrap().delivery != Delivery::Pending).await;
     }
     assert!(matches!(control.ledger().entries.last().unwrap().outcome, Outcome::Issued { .. }));
 }
@@ -119,9 +134,7 @@ async fn shutting_down_closes_everything_and_the_memory_stays() {
     let (address, provider) = (running.address(), running.provider().clone());
     let mut hanging = TcpStream::connect(address).await.unwrap();
     hanging.write_all(request(GRANT, "").as_bytes()).await.unwrap();
-    while provider.control().ledger().totals.not_processed == 0 {
-        tokio::task::yield_now().await;
-    }
+    until(|| provider.control().ledger().totals.not_processed > 0).await;
     let base_url = running.base_url().to_owned();
     running.shutdown().await;
     let mut rest = Vec::new();

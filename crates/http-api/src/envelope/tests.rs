@@ -92,11 +92,6 @@ fn a_failure_is_a_list_of_texts() {
         (Error::not_found().warn("w"), 404, envelope("null", "[\"w\"]")),
         (Error::new(Kind::Sealed, "Vault is sealed"), 503, "{\"errors\":[\"Vault is sealed\"]}\n".to_owned()),
         (Error::internal("cause"), 500, "{\"errors\":[\"internal error\"]}\n".to_owned()),
-        (
-            Error::invalid("x").with_data(json!({"a": 1})),
-            400,
-            "{\"errors\":[\"x\"],\"data\":{\"a\":1}}\n".to_owned(),
-        ),
         (Error::invalid("x").warn("w"), 400, "{\"errors\":[\"x\"],\"warnings\":[\"w\"]}\n".to_owned()),
     ];
     for (error, code, body) in table {

@@ -50,7 +50,7 @@ fn a_token_longer_than_allowed_is_refused_unread() {
 
 #[test]
 fn a_wish_for_wrapping_is_a_duration() {
-    let table: [(&str, Result<Option<u64>, &str>); 27] = [
+    let table: [(&str, Result<Option<u64>, &str>); 29] = [
         ("60", Ok(Some(60_000))),
         ("+5", Ok(Some(5_000))),
         ("60s", Ok(Some(60_000))),
@@ -65,6 +65,11 @@ fn a_wish_for_wrapping_is_a_duration() {
         ("-1", Err("requested wrap ttl cannot be negative")),
         ("-5s", Err("requested wrap ttl cannot be negative")),
         ("x", Err("time: invalid duration \"x\"")),
+        ("bad", Err("strconv.ParseInt: parsing \"ba\": invalid syntax")),
+        (
+            "99999999999999999999d",
+            Err("strconv.ParseInt: parsing \"99999999999999999999\": value out of range"),
+        ),
         ("us", Err("time: invalid duration \"us\"")),
         ("1.5", Err("time: missing unit in duration \"1.5\"")),
         ("5m5", Err("time: missing unit in duration \"5m5\"")),
@@ -91,6 +96,17 @@ fn a_wish_for_wrapping_is_a_duration() {
     }
     assert_eq!(wrap(&HeaderMap::new()), Ok(None));
     assert!(wrap(&headers(&[("x-vault-wrap-ttl", &[b'1'; 10_000])])).is_err());
+}
+
+#[test]
+fn a_wrapping_format_that_is_not_built_is_refused() {
+    for (format, ttl, refused) in
+        [("jwt", "60", true), ("jwt", "0", false), ("JWT", "60", false), ("", "60", false)]
+    {
+        let given = [("x-vault-wrap-format", format.as_bytes()), ("x-vault-wrap-ttl", ttl.as_bytes())];
+        assert_eq!(wrap(&headers(&given)).is_err(), refused, "{format} {ttl}");
+    }
+    assert_eq!(wrap(&headers(&[("x-vault-wrap-format", b"jwt")])), Ok(None));
 }
 
 #[test]

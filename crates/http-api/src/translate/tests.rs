@@ -219,3 +219,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn headers_of_a_proxy_do_not_hide_the_state_of_the_seal() {
+    let headers = [("x-vault-wrap-ttl", "x"), ("x-vault-namespace", "ns1")];
+    for path in ["sys/seal-status", "sys/leader"] {
+        let request = ask("GET", &format!("/v1/{path}"), &headers, "").unwrap();
+        assert_eq!((request.path.as_str(), request.wrap), (path, None));
+    }
+    for path in ["sys/health", "sys/init"] {
+        assert!(ask("GET", &format!("/v1/{path}"), &headers[..1], "").is_ok(), "{path}");
+    }
+}

@@ -1,7 +1,7 @@
 //! A kernel that remembers what it was asked and answers as it was told, and a client that sends any bytes.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -153,10 +153,35 @@ pub async fn ask(address: SocketAddr, method: &str, target: &str, headers: &str,
     send(address, request.as_bytes()).await.unwrap()
 }
 
-/// Lets everything else run until `condition` holds.
+/// Lets everything else run until `condition` holds, and fails when it does not within a minute.
 pub async fn until(condition: impl Fn() -> bool) {
+    let deadline = Deadline::new();
     while !condition() {
+        deadline.hold();
         tokio::task::yield_now().await;
+    }
+}
+
+/// Waits until nobody listens at an address any more.
+pub async fn until_refused(address: SocketAddr) {
+    let deadline = Deadline::new();
+    while TcpStream::connect(address).await.is_ok() {
+        deadline.hold();
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A minute of real time, for what waits for sockets: long enough for any machine, and a regression fails instead of hanging.
+struct Deadline(std::time::Instant);
+
+impl Deadline {
+    #[expect(clippy::disallowed_methods, reason = "sockets live in real time")]
+    fn new() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    fn hold(&self) {
+        assert!(self.0.elapsed() < Duration::from_mins(1), "waited a minute in vain");
     }
 }
 
@@ -186,6 +211,17 @@ impl Wire {
         }
     }
 
+    /// The head of an answer that has no body, whatever length it tells.
+    pub async fn head(&mut self) -> Raw {
+        let mut bytes = Vec::new();
+        loop {
+            if let Some(raw) = Raw::parse(&bytes) {
+                return raw;
+            }
+            assert_ne!(self.0.read_buf(&mut bytes).await.unwrap(), 0, "the connection ended early");
+        }
+    }
+
     /// Everything up to the end.
     pub async fn rest(mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -201,7 +237,9 @@ pub async fn pass_time<T: Send + 'static>(
     task: impl Future<Output = T> + Send + 'static,
 ) -> T {
     let task = tokio::spawn(task);
+    let deadline = Deadline::new();
     while !task.is_finished() {
+        deadline.hold();
         clock.advance(Duration::from_secs(1)).await;
     }
     task.await.unwrap()

@@ -42,7 +42,7 @@ impl fmt::Debug for Tokens {
     }
 }
 
-/// What went wrong since the last success (specification §4.1).
+/// What went wrong since the last success (reference §4.1).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Trouble {
     /// The server cannot be used; the text behind `has configuration problems: `.
@@ -51,6 +51,9 @@ pub(crate) struct Trouble {
     /// The provider refused for good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) user: Option<String>,
+    /// The revision of the server's settings, when it is they that were refused and not the credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) revision: Option<u64>,
     /// How many attempts failed for reasons that pass.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) attempts: u32,
@@ -67,6 +70,9 @@ pub(crate) struct Trouble {
 pub(crate) struct Accepted {
     /// MAC of the request.
     pub(crate) mac: String,
+    /// The revision of the server's settings that the grant was accepted under; older records do not say.
+    #[serde(default)]
+    pub(crate) revision: Option<u64>,
     pub(crate) at: Timestamp,
 }
 
@@ -201,6 +207,13 @@ impl Credential {
         self.version += 1;
         self.user_trouble(text, now);
         self.trouble.attempts = self.trouble.attempts.saturating_add(1);
+        self.trouble.transient = None;
+    }
+
+    /// Whether that was the last that happened to it.
+    pub(crate) fn was_withheld(&self) -> bool {
+        let trouble = &self.trouble;
+        trouble.user.is_some() && trouble.attempts > 0 && trouble.transient.is_none()
     }
 
     /// Whether there is a reason and a means to refresh it.
@@ -215,6 +228,13 @@ impl Credential {
     /// Whether a refresh may be tried at all.
     pub(crate) fn may_refresh(&self) -> bool {
         self.renewable() && matches!(self.state, State::Live | State::InDoubt)
+    }
+
+    /// Whether nothing is held against it, and it is good now or can be made so.
+    pub(crate) fn healthy(&self, now: Timestamp) -> bool {
+        matches!(self.state, State::Live | State::Idle)
+            && self.trouble == Trouble::default()
+            && (self.valid_for(now, LEAST_DELTA) || self.may_refresh())
     }
 
     /// Whether at least `delta` is left. Exactly at the boundary it is.
@@ -242,7 +262,22 @@ impl Credential {
     pub(crate) fn user_trouble(&mut self, text: &str, now: Timestamp) {
         self.trouble.server = None;
         self.trouble.user = Some(text.to_owned());
+        self.trouble.revision = None;
         self.trouble.last = Some(now);
+    }
+
+    /// Notes that the provider refused what the server's settings of that revision make of a request.
+    pub(crate) fn settings_trouble(&mut self, text: &str, revision: u64, now: Timestamp) {
+        self.user_trouble(text, now);
+        self.trouble.revision = Some(revision);
+    }
+
+    /// Forgets a refusal that other settings than these earned (W12).
+    pub(crate) fn forgive_other_than(&mut self, revision: u64) {
+        if self.trouble.revision.is_some_and(|refused| refused != revision) {
+            self.trouble.user = None;
+            self.trouble.revision = None;
+        }
     }
 
     /// Notes a failure that passes. An earlier refusal stays.

@@ -5,7 +5,7 @@
 //! intent/<credential id>/<generation>       refreshes begun and not ended
 //! due/<server id>/<instant>/<credential id>      when it is looked at next
 //! parked/<server id>/<instant>/<credential id>   waits for its server to be rewritten
-//! orphan/<random>                           tokens whose credential went while they were issued
+//! orphan/<instant>/<random>                 tokens that no credential holds, the newest of them
 //! ```
 //!
 //! Invariants: a record and its index entry change in one batch; the record holds the entry's instant. Knows nothing of
@@ -20,6 +20,9 @@ use super::intent::{Intent, Orphan};
 use super::record::Credential;
 use super::state::State;
 use crate::server::Servers;
+
+/// Token sets without a credential that are kept.
+const ORPHANS: usize = 1000;
 
 /// The stored credentials of one mount.
 pub(crate) struct Credentials {
@@ -180,14 +183,20 @@ impl Credentials {
         changes.delete(&self.view, &intent_place(id, generation)).map(drop)
     }
 
-    /// Keeps tokens whose credential has gone.
-    pub(crate) fn put_orphan(
+    /// Keeps tokens that no credential holds. There is an end to them: each refused request can bring one.
+    pub(crate) async fn put_orphan(
         &self,
         changes: &mut Changes,
         nonce: u64,
         orphan: &Orphan,
     ) -> Result<(), StorageError> {
-        let at = Place::root().plain("orphan").plain(format!("{nonce:016x}"));
+        let all = Place::root().plain("orphan");
+        let kept = self.view.keys(&all, None, ORPHANS).await?.items;
+        if let Some(oldest) = kept.first().filter(|_| kept.len() == ORPHANS) {
+            tracing::warn!("more than {ORPHANS} token sets wait to be revoked, the oldest is dropped");
+            changes.delete(&self.view, &oldest.place)?;
+        }
+        let at = all.plain(format!("{:016x}", orphan.at.millis())).plain(format!("{nonce:016x}"));
         changes.put(&self.view, &at, orphan).map(drop)
     }
 

@@ -1,4 +1,4 @@
-//! `creds/<name>`: connects, hands out, lists and forgets credentials (specification §3.3, §3.4).
+//! `creds/<name>`: connects, hands out, lists and forgets credentials (reference §3.3, §3.4).
 //!
 //! Invariants: handing out a good token costs one read of the store and waits for nobody; checks are made in the order
 //! that clients know, and before any call. Knows nothing of how a refresh is done.
@@ -139,8 +139,11 @@ async fn refreshed(
     let id = refresher.store.id(name)?;
     for _ in 0..LOOKS {
         let now = refresher.clock.now();
-        if record.valid_for(now, asked) || !record.may_refresh() {
+        if record.valid_for(now, asked) {
             break;
+        }
+        if !record.may_refresh() {
+            return Ok((refresher.with_server_noted(&id, record).await?, true));
         }
         // What a longer wish alone asks for is rationed; joining what is under way costs nothing.
         let under_way = refresher.flights.has(&(id.clone(), record.generation));
@@ -193,7 +196,8 @@ async fn answer(
     durable: bool,
 ) -> Result<Reply<CredView>, Error> {
     // What keeps all credentials of a server waiting is noted in none of them.
-    if record.due.is_some_and(|due| due <= now) && record.may_refresh() {
+    let wanting = record.due.is_some_and(|due| due <= now) || !record.valid_for(now, asked);
+    if wanting && record.may_refresh() {
         app.add_standing(&mut record).await?;
     }
     if !record.valid_for(now, asked) {
@@ -242,6 +246,7 @@ async fn write(app: &Arc<OAuthApp>, call: &Call, fields: CredFields) -> Result<R
                 vestal_logical::Kind::Internal,
                 "oauth2: token expired and refresh token is not set",
             )
+            .because("an empty refresh token was handed in")
             .multi());
         }
         (_, None, Some(token)) => Offer::RefreshToken(token.0),

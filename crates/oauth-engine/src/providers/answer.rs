@@ -1,4 +1,4 @@
-//! Reads what a token endpoint answered with a success status (specification §7.4).
+//! Reads what a token endpoint answered with a success status (reference §7.4).
 //!
 //! Invariants: no input panics or costs more than its length; no error text carries any of it. Knows nothing of how the
 //! answer came or what it is for.
@@ -128,6 +128,7 @@ fn seconds(text: &str) -> Life {
 
 /// Reads any bytes as the answer of a token endpoint would be read, a failure included, and says whether there was a
 /// token; an ID token in it is taken apart and checked. For fuzzing: it must neither panic nor grow beyond its input.
+#[cfg(feature = "testing")]
 #[must_use]
 pub fn fuzzed(status: u16, content_type: &[u8], body: &[u8]) -> bool {
     let mut headers = http::HeaderMap::new();

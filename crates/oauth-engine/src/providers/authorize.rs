@@ -1,13 +1,11 @@
-//! Builds the address to which a person is sent to agree (specification §3.2).
+//! Builds the address to which a person is sent to agree (reference §3.2).
 //!
 //! Invariants: a request cannot replace what the protocol needs, only the server's own settings can; equal input gives
 //! equal addresses. Knows nothing of what comes back.
 
 use std::collections::BTreeMap;
 
-use url::form_urlencoded;
-
-use super::{Authorize, ProviderError};
+use super::{Authorize, ProviderError, form};
 
 /// What requests may not set as extra parameters: it has a field of its own or belongs to the server.
 const STANDARD: [&str; 5] = ["client_id", "redirect_uri", "response_type", "scope", "state"];
@@ -36,7 +34,7 @@ pub(crate) fn url(
     for (name, value) in ask.params.iter().chain(params) {
         query.insert(name, value);
     }
-    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+    let query = form::pairs(query);
     let joint = if endpoint.contains('?') { '&' } else { '?' };
     Ok(format!("{endpoint}{joint}{query}"))
 }
@@ -67,6 +65,14 @@ mod tests {
             "https://idp/a?baz=quux&client_id=abc&foo=geoff&redirect_uri=http%3A%2F%2Fexample.com%2Fredirect\
              &response_type=code&scope=read+write&state=qwerty"
         );
+    }
+
+    #[test]
+    fn values_are_escaped_as_the_reference_does() {
+        let asked = Authorize { state: "~!*()'-_. +%/".into(), ..Authorize::default() };
+        let found = url(Some("https://idp/a"), "a~*", &[], &asked, &BTreeMap::new()).unwrap();
+        let expected = "https://idp/a?client_id=a~%2A&response_type=code&state=~%21%2A%28%29%27-_.+%2B%25%2F";
+        assert_eq!(found, expected);
     }
 
     #[test]

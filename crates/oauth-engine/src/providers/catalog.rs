@@ -15,7 +15,7 @@ use super::discovery::{self, Discovered};
 use super::exchange::Client;
 use super::network::{Network, Reach};
 use super::oidc::{ExtraFields, Oidc};
-use super::{AuthStyle, Options, Provider, Rotation, rotation};
+use super::{AuthStyle, Issued, Options, Provider, Rotation, rotation};
 
 /// A kind of provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +52,32 @@ pub(crate) struct Lesson {
     /// The same refresh token came back, or none.
     #[serde(default)]
     pub(crate) reusable: bool,
+    /// Another refresh token came back, if only once.
+    #[serde(default)]
+    pub(crate) rotates: bool,
+}
+
+impl Lesson {
+    /// What a success teaches that `presented` bought, if a refresh token did.
+    pub(crate) fn of(issued: &Issued, presented: Option<&SecretString>) -> Self {
+        let new = issued.tokens.refresh_token.as_ref().filter(|token| !token.is_empty());
+        let same = presented.map(|presented| new.is_none_or(|new| new == presented));
+        Self { style: issued.learned, reusable: same == Some(true), rotates: same == Some(false) }
+    }
+
+    /// Both lessons in one.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            style: self.style.or(other.style),
+            reusable: self.reusable || other.reusable,
+            rotates: self.rotates || other.rotates,
+        }
+    }
+
+    /// Whether refresh tokens stay good: one that was replaced but once says that they may not.
+    pub(crate) fn is_reusable(self) -> bool {
+        self.reusable && !self.rotates
+    }
 }
 
 /// Everything a provider is made from.
@@ -117,7 +143,7 @@ pub(crate) fn build(
         }
         ProviderKind::Oidc => {
             let ((fields, _), network) = oidc_options(settings.options, http)?;
-            let rotation = rotation::of(settings.options, settings.lesson.reusable)?;
+            let rotation = rotation::of(settings.options, settings.lesson.is_reusable())?;
             let document = settings.discovered.cloned().ok_or("option \"issuer_url\": not discovered yet")?;
             Ok(Arc::new(Oidc::build(network, client, params, (fields, rotation), document)?))
         }

@@ -1,4 +1,4 @@
-//! The provider `custom`: plain OAuth at addresses that the server's options name (specification §7.1).
+//! The provider `custom`: plain OAuth at addresses that the server's options name (reference §7.1).
 //!
 //! Invariants and what it does not know are those of [`Provider`].
 
@@ -61,7 +61,7 @@ impl Custom {
         };
         Ok(Self {
             origin: origin(&token_endpoint),
-            rotation: rotation::of(options, lesson.reusable)?,
+            rotation: rotation::of(options, lesson.is_reusable())?,
             client,
             params,
             authorization_endpoint,

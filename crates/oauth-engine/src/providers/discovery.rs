@@ -1,4 +1,4 @@
-//! Asks an issuer where everything is (`OpenID Connect` Discovery 1.0, specification §7.6).
+//! Asks an issuer where everything is (`OpenID Connect` Discovery 1.0, reference §7.6).
 //!
 //! What was found is kept with the server's record, so that neither reading a server nor a restart needs the issuer.
 //!

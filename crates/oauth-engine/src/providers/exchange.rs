@@ -8,10 +8,10 @@ use url::Url;
 use vestal_crypto::SecretString;
 
 use super::answer::{self, TokenAnswer};
-use super::network::Network;
+use super::network::{MARK, Network};
 use super::refusal::{self, Failure};
 use super::wire::{self, Ask};
-use super::{Allow, AuthStyle, ProviderError};
+use super::{Allow, AuthStyle, Cause, ProviderError};
 
 const NO_SECRET: &str = "missing client secret in configuration";
 
@@ -107,18 +107,19 @@ impl TokenEndpoint<'_> {
             return Err(refusal::judge(&response, &presented, allow.now));
         }
         answer::read(&response).map_err(|unreadable| {
-            ProviderError::Refused { text: unreadable.text.to_owned(), spent: unreadable.spent }.into()
+            let (text, spent) = (unreadable.text.to_owned(), unreadable.spent);
+            ProviderError::Refused { text, spent, cause: Cause::NoToken }.into()
         })
     }
 }
 
 /// The error of the whole. An answer that blames anything but the client decides, for it was the last one; else the
-/// first. All of them are listed when all secrets were tried and the outcome is a rejection.
+/// first. When all secrets were tried its text lists them all, whatever class decides.
 fn verdict(failures: Vec<Failure>, secrets: usize, prefix: &str) -> ProviderError {
     let all_tried = failures.len() == secrets && secrets > 1;
     let lines = failures.iter().fold(String::new(), |lines, failure| {
         let text = failure.error.to_string().replace('\n', "\n\t\t\t");
-        lines + "\n\t\t* " + prefix + ": " + &text
+        lines + "\n\t\t* " + prefix + ": " + text.strip_prefix(MARK).unwrap_or(&text)
     });
     let sent = |failure: &Failure| !matches!(&failure.error, ProviderError::Unacceptable(_));
     let decisive = failures
@@ -129,13 +130,26 @@ fn verdict(failures: Vec<Failure>, secrets: usize, prefix: &str) -> ProviderErro
         .or_else(|| failures.first())
         .map(|failure| failure.error.clone());
     match decisive {
-        Some(ProviderError::Rejected { code, .. }) if all_tried => ProviderError::Rejected {
-            text: format!("provider request failed for all client secrets:{lines}"),
-            code,
-            listed: true,
-        },
+        Some(error) if all_tried => listing(error, &lines),
         Some(error) => error,
         None => ProviderError::Unacceptable(NO_SECRET.to_owned()),
+    }
+}
+
+/// The failure that decides, in the words of all of them.
+fn listing(decisive: ProviderError, lines: &str) -> ProviderError {
+    let text = format!("provider request failed for all client secrets:{lines}");
+    let marked = |own: &str| if own.starts_with(MARK) { format!("{MARK}{text}") } else { text.clone() };
+    match decisive {
+        ProviderError::Rejected { code, cause, .. } => ProviderError::Rejected { text, code, cause },
+        ProviderError::Busy { retry_after, cause, .. } => ProviderError::Busy { text, retry_after, cause },
+        ProviderError::Refused { spent, cause, .. } => ProviderError::Refused { text, spent, cause },
+        ProviderError::NotSent(own) => ProviderError::NotSent(marked(&own)),
+        ProviderError::NoAnswer(own) => ProviderError::NoAnswer(marked(&own)),
+        ProviderError::Unacceptable(_) => ProviderError::Unacceptable(text),
+        other @ (ProviderError::Withheld { .. }
+        | ProviderError::Misconfigured(_)
+        | ProviderError::Internal(_)) => other,
     }
 }
 

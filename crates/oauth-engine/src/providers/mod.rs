@@ -6,9 +6,11 @@
 mod answer;
 mod authorize;
 mod catalog;
+mod cause;
 mod custom;
 mod discovery;
 mod exchange;
+mod form;
 mod id_token;
 mod keys;
 mod network;
@@ -19,6 +21,7 @@ mod rotation;
 mod scripted;
 mod wire;
 
+#[cfg(feature = "testing")]
 pub use answer::fuzzed;
 
 use std::collections::BTreeMap;
@@ -32,6 +35,7 @@ use vestal_crypto::SecretString;
 use vestal_logical::Timestamp;
 
 pub(crate) use catalog::{Lesson, ProviderKind, Settings, build, prepare};
+pub(crate) use cause::Cause;
 pub(crate) use discovery::Discovered;
 
 /// Provider options of a request or credential, by name.
@@ -144,9 +148,9 @@ pub(crate) struct Issued {
 
 /// What went wrong, in the terms that recovery and clients need.
 ///
-/// Texts are `<e>` of specification §3.7, without the prefix `exchange failed: ` or `refresh failed: `, which the caller
-/// adds. When several secrets were tried the text is the list form instead, complete with its inner prefixes and with
-/// `listed` set, and the caller adds nothing. Network errors carry their `transient: ` where a 500 would show it.
+/// Texts are `<e>` of reference §3.7, without the prefix `exchange failed: ` or `refresh failed: `, which the caller
+/// adds. When all of several secrets were tried the text is the list form instead, complete with its inner prefixes, and
+/// the caller adds nothing. Failures of the network itself carry the `transient: ` that a 500 shows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ProviderError {
     /// The request was not sent: nothing can have been spent.
@@ -157,14 +161,14 @@ pub(crate) enum ProviderError {
     NoAnswer(String),
     /// 429, 5xx, `temporarily_unavailable`, `slow_down`: an answer, and nothing spent as far as it says.
     #[error("{text}")]
-    Busy { text: String, retry_after: Option<Duration> },
+    Busy { text: String, retry_after: Option<Duration>, cause: Cause },
     /// The permanent set of §7.5: a user error. `code` is the OAuth error code of the answer that decided.
     #[error("{text}")]
-    Rejected { text: String, code: String, listed: bool },
+    Rejected { text: String, code: String, cause: Cause },
     /// Another answer that is no success: 500 on writes, transient on refresh. `spent` when the status was a success, so
     /// that what was presented is spent though the answer could not be used.
     #[error("{text}")]
-    Refused { text: String, spent: bool },
+    Refused { text: String, spent: bool, cause: Cause },
     /// The request cannot be made, or what a code bought not be accepted, for a reason of the user's: a missing client
     /// secret, an ID token that does not verify. 400 with the grant's prefix.
     #[error("{0}")]

@@ -12,7 +12,7 @@ use url::{Host, Url};
 use vestal_crypto::SecretBytes;
 use vestal_logical::{HttpTransport, OutboundRequest, OutboundResponse, TransportError};
 
-use super::{Options, ProviderError};
+use super::{Cause, Options, ProviderError};
 
 /// Bytes of an answer that are read.
 pub(crate) const ANSWER_LIMIT: usize = 1 << 20;
@@ -23,6 +23,11 @@ const ADDRESS_LIMIT: usize = 8 << 10;
 pub(crate) const INSECURE: &str = "allow_insecure_http";
 /// The server option that allows link-local and metadata addresses.
 pub(crate) const LINK_LOCAL: &str = "allow_link_local";
+
+/// The mark of failures of the network itself, which internal errors show (reference §1.2, §7.5).
+pub(crate) const MARK: &str = "transient: ";
+/// How a call ends whose time is over.
+pub(crate) const DEADLINE: &str = "context deadline exceeded";
 
 /// What a server's options allow beyond `https` to ordinary addresses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -159,20 +164,21 @@ impl Network {
 
 fn cause(failure: &TransportError) -> String {
     match failure {
-        TransportError::TimedOut(_) => "context deadline exceeded".to_owned(),
+        TransportError::NotInTime(_) | TransportError::TimedOut(_) => DEADLINE.to_owned(),
         other => other.to_string(),
     }
 }
 
-/// Failures of the network itself carry the mark that internal errors show (specification §1.2).
+/// Only what fails in resolving, dialling or by a reset is marked; time limits, TLS and broken protocols are not.
 fn post_failed(url: &Url, failure: TransportError) -> ProviderError {
     let text = format!("Post \"{}\": {}", shown(url), cause(&failure));
     match failure {
-        TransportError::NotSent(_) => ProviderError::NotSent(format!("transient: {text}")),
+        TransportError::NotSent(_) => ProviderError::NotSent(format!("{MARK}{text}")),
+        TransportError::NotSecured(_) | TransportError::NotInTime(_) => ProviderError::NotSent(text),
         TransportError::Forbidden(_) => ProviderError::Misconfigured(text),
-        TransportError::TimedOut(_) => ProviderError::NoAnswer(text),
-        TransportError::Broken(_) => ProviderError::NoAnswer(format!("transient: {text}")),
-        TransportError::TooLarge(_) => ProviderError::Refused { text, spent: true },
+        TransportError::TimedOut(_) | TransportError::Broken(_) => ProviderError::NoAnswer(text),
+        TransportError::Reset(_) => ProviderError::NoAnswer(format!("{MARK}{text}")),
+        TransportError::TooLarge(_) => ProviderError::Refused { text, spent: true, cause: Cause::TooLarge },
     }
 }
 
@@ -272,7 +278,13 @@ mod tests {
                 TransportError::TimedOut("after 3 s".into()),
                 "Post \"https://idp.example/token\": context deadline exceeded",
             ),
-            (TransportError::Broken("reset".into()), "transient: Post \"https://idp.example/token\": reset"),
+            (
+                TransportError::NotInTime("after 3 s".into()),
+                "Post \"https://idp.example/token\": context deadline exceeded",
+            ),
+            (TransportError::NotSecured("no TLS".into()), "Post \"https://idp.example/token\": no TLS"),
+            (TransportError::Broken("closed".into()), "Post \"https://idp.example/token\": closed"),
+            (TransportError::Reset("reset".into()), "transient: Post \"https://idp.example/token\": reset"),
             (
                 TransportError::Forbidden("link-local".into()),
                 "Post \"https://idp.example/token\": link-local",

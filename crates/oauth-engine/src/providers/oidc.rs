@@ -1,7 +1,8 @@
-//! The provider `oidc`: `OAuth` at an issuer that tells where everything is and signs who agreed (specification §7.6).
+//! The provider `oidc`: `OAuth` at an issuer that tells where everything is and signs who agreed (reference §7.6).
 //!
 //! Tokens that the issuer gave are never thrown away because its key set or user info is out of reach during a refresh:
-//! they are kept with the extra data of before and a warning (W3).
+//! they are kept with the extra data of before and a warning (W3). A code has no data of before: it is refused, and whoever
+//! brought it may bring another.
 //!
 //! Invariants: beside those of [`Provider`]: a newer discovery document is taken over only when the token endpoint's origin
 //! stays; nothing is taken from an ID token that was not verified.
@@ -160,7 +161,7 @@ impl Oidc {
         };
         let moved = match failure {
             ProviderError::NotSent(_) => true,
-            ProviderError::Refused { text, spent: false } => gone(text),
+            ProviderError::Refused { text, spent: false, .. } => gone(text),
             _ => false,
         };
         if moved {
@@ -187,15 +188,16 @@ impl Oidc {
             Grant::Code { .. } => None,
             Grant::Refresh { previous_extra, .. } => Some(previous_extra.unwrap_or_default()),
         };
-        let user_info = if self.fields.user_info {
+        let mut user_info = None;
+        if self.fields.user_info {
             let subject = extra::subject(identity.as_ref().map(|(_, claims)| claims), previous.as_ref());
-            extra::user_info(&self.network, issuer.userinfo_endpoint.as_ref(), &answer, subject, allow)
-                .await
-                .map_err(|text| warning = Some(text))
-                .ok()
-        } else {
-            None
-        };
+            let url = issuer.userinfo_endpoint.as_ref();
+            match extra::user_info(&self.network, url, &answer, subject, allow).await {
+                Ok(found) => user_info = Some(found),
+                Err(text) if previous.is_none() => return Err(ProviderError::Unacceptable(text)),
+                Err(text) => warning = Some(text),
+            }
+        }
         let extra = self.fields.merge(previous, Fresh { identity, user_info });
         Ok(Issued { tokens: token_set(answer, extra), learned: None, warning })
     }

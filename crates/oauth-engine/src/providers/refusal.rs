@@ -1,17 +1,17 @@
-//! Judges an answer of a token endpoint that is no success (specification §3.7, §7.5).
+//! Judges an answer of a token endpoint that is no success (reference §3.7, §7.5).
 //!
 //! Invariants: a text never carries the body of an answer, only the error members that OAuth defines, cut, without
-//! control characters and without anything that was presented. Knows nothing of which request comes next.
+//! control characters and without what was presented, if that is long enough to be a secret. Knows nothing of which
+//! request comes next.
 
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use url::form_urlencoded;
 use vestal_crypto::SecretString;
 use vestal_logical::{OutboundResponse, Timestamp};
 
-use super::ProviderError;
 use super::network::status_line;
+use super::{Cause, ProviderError, form};
 
 /// Error codes that stay as they are however often one asks.
 const PERMANENT: [&str; 6] = [
@@ -27,6 +27,10 @@ const PASSING: [&str; 3] = ["temporarily_unavailable", "slow_down", "server_erro
 
 const CODE_LIMIT: usize = 64;
 const TEXT_LIMIT: usize = 400;
+/// What is shorter is a word that anyone may use, not a secret.
+const SHORTEST_SECRET: usize = 8;
+/// What is as long as this stands in no text by chance, whatever touches it.
+const UNMISTAKABLE: usize = 24;
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// One failed request.
@@ -80,15 +84,16 @@ pub(crate) fn judge(response: &OutboundResponse, presented: &[&SecretString], no
         Some(code) => rejection(code, &members, presented),
         None => format!("oauth2: cannot fetch token: {}", status_line(status)),
     };
+    let cause = Cause::answered(status, told.map(String::as_str));
     let passes = told.is_some_and(|code| PASSING.contains(&code.as_str()));
     let error = match told {
         Some(code) if PERMANENT.contains(&code.as_str()) => {
-            ProviderError::Rejected { text, code: code.clone(), listed: false }
+            ProviderError::Rejected { text, code: code.clone(), cause }
         }
         _ if passes || status == 429 || status >= 500 => {
-            ProviderError::Busy { text, retry_after: retry_after(response, now) }
+            ProviderError::Busy { text, retry_after: retry_after(response, now), cause }
         }
-        _ => ProviderError::Refused { text, spent: false },
+        _ => ProviderError::Refused { text, spent: false, cause },
     };
     Failure { error, status, code }
 }
@@ -126,12 +131,42 @@ fn member(
     presented: &[&SecretString],
 ) -> Option<String> {
     let text = members.get(name)?.as_str().filter(|text| !text.is_empty())?;
-    let mut clean = text.to_owned();
-    for secret in presented.iter().map(|secret| secret.expose()).filter(|secret| !secret.is_empty()) {
-        let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-        clean = clean.replace(secret, "[redacted]").replace(&encoded, "[redacted]");
-    }
+    let clean = redacted(text, presented);
     Some(clean.chars().map(|c| if c.is_control() { ' ' } else { c }).take(limit).collect())
+}
+
+/// The text without what was presented, as it is or escaped, in one pass. A provider's own words stay, also where they
+/// hold a short code or a secret that is a word.
+fn redacted(text: &str, presented: &[&SecretString]) -> String {
+    let secrets = presented.iter().copied().filter(|secret| secret.expose().len() >= SHORTEST_SECRET);
+    let mut forms: Vec<SecretString> = secrets
+        .flat_map(|secret| [secret.clone(), SecretString::new(form::encoded(secret.expose()))])
+        .collect();
+    forms.sort_by_key(|form| std::cmp::Reverse(form.expose().len()));
+    let (mut clean, mut rest, mut before) = (String::with_capacity(text.len()), text, None);
+    while let Some(next) = rest.chars().next() {
+        let found = forms.iter().find_map(|form| {
+            let after = rest.strip_prefix(form.expose())?;
+            stands_apart(form.expose(), before, after).then_some((form, after))
+        });
+        (before, rest) = match found {
+            Some((form, after)) => {
+                clean.push_str("[redacted]");
+                (form.expose().chars().next_back(), after)
+            }
+            None => {
+                clean.push(next);
+                (Some(next), rest.get(next.len_utf8()..).unwrap_or_default())
+            }
+        };
+    }
+    clean
+}
+
+/// Whether what was found is the secret and not a part of a longer word.
+fn stands_apart(secret: &str, before: Option<char>, after: &str) -> bool {
+    let touches = |neighbour: Option<char>| neighbour.is_some_and(char::is_alphanumeric);
+    secret.len() >= UNMISTAKABLE || !touches(before) && !touches(after.chars().next())
 }
 
 /// Seconds or a date (RFC 9110, section 10.2.3).
@@ -165,7 +200,11 @@ mod tests {
     }
 
     fn rejected(text: &str, code: &str) -> ProviderError {
-        ProviderError::Rejected { text: text.into(), code: code.into(), listed: false }
+        ProviderError::Rejected {
+            text: text.into(),
+            code: code.into(),
+            cause: Cause::answered(400, Some(code)),
+        }
     }
 
     #[test]
@@ -183,8 +222,14 @@ mod tests {
 
     #[test]
     fn x10_other_answers_are_no_verdict_about_the_grant() {
-        let refused = |text: &str| ProviderError::Refused { text: text.into(), spent: false };
-        let busy = |text: &str| ProviderError::Busy { text: text.into(), retry_after: None };
+        let cause = |text: &str| match text.strip_prefix("server rejected request: ") {
+            Some(told) => Cause::answered(400, told.split(':').next()),
+            None => Cause::Status(text.split(' ').nth(4).unwrap().parse().unwrap()),
+        };
+        let refused =
+            |text: &str| ProviderError::Refused { text: text.into(), spent: false, cause: cause(text) };
+        let busy =
+            |text: &str| ProviderError::Busy { text: text.into(), retry_after: None, cause: cause(text) };
         let cases = [
             (
                 403,
@@ -264,8 +309,34 @@ mod tests {
         let found = judge(&answer(400, body), &[&SecretString::from("invalid")], NOW).error;
         assert_eq!(
             found,
-            rejected("server rejected request: invalid_grant: this one is [redacted]", "invalid_grant")
+            rejected("server rejected request: invalid_grant: this one is invalid", "invalid_grant")
         );
+    }
+
+    #[test]
+    fn words_stay_words_whatever_was_presented() {
+        let long = "a-refresh-token-of-27-bytes";
+        let cases = [
+            (
+                "code",
+                "code=code, the authorization code is invalid",
+                "code=code, the authorization code is invalid",
+            ),
+            ("a", "bad authorization", "bad authorization"),
+            (
+                "s3cret-8",
+                "s3cret-8 and s3cret-8, s3cret-80, xs3cret-8",
+                "[redacted] and [redacted], s3cret-80, xs3cret-8",
+            ),
+            ("redacted", "redacted twice: redacted", "[redacted] twice: [redacted]"),
+            ("authoriz", "bad authorization", "bad authorization"),
+            (long, "token%3Da-refresh-token-of-27-bytesx", "token%3D[redacted]x"),
+        ];
+        for (secret, text, expected) in cases {
+            assert_eq!(redacted(text, &[&SecretString::from(secret)]), expected, "{secret}");
+        }
+        let (short, longer) = (SecretString::from("s3cret-8"), SecretString::from("s3cret-8/more"));
+        assert_eq!(redacted("s3cret-8/more s3cret-8", &[&short, &longer]), "[redacted] [redacted]");
     }
 
     #[test]

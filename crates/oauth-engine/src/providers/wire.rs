@@ -1,19 +1,22 @@
-//! Writes the requests of a token endpoint (specification §7.2), with the crate that knows the protocol.
+//! Writes the requests of a token endpoint (reference §7.2), with the crate that knows the protocol; only the escapes
+//! are ours.
 //!
 //! Invariants: the body and the header that carry secrets are secret types; nothing is sent here. Knows nothing of
 //! answers.
 
 use std::cell::RefCell;
 
-use http::HeaderMap;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, HeaderValue, header};
 use oauth2::basic::BasicClient;
 use oauth2::{
     AuthType, AuthorizationCode, ClientId, ClientSecret, HttpRequest, HttpResponse, RefreshToken, TokenUrl,
 };
-use url::Url;
+use url::{Url, form_urlencoded};
 use vestal_crypto::{SecretBytes, SecretString};
 
-use super::{AuthStyle, ProviderError};
+use super::{AuthStyle, ProviderError, form};
 
 /// What a token endpoint is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +59,7 @@ pub(crate) fn request(
     if let Some(secret) = secret {
         client = client.set_client_secret(ClientSecret::new(secret.expose().to_owned()));
     }
+    let basic = secret.map(|secret| basic(id, secret)).transpose()?;
     // The crate hands a request to whoever sends it; this one only keeps it.
     let kept = RefCell::new(None);
     let keep = |request: HttpRequest| -> Result<HttpResponse, std::fmt::Error> {
@@ -75,22 +79,30 @@ pub(crate) fn request(
             drop(client.exchange_refresh_token(&token).request(&keep));
         }
     }
-    let request = kept
-        .into_inner()
-        .ok_or_else(|| ProviderError::Internal("the token request could not be written".to_owned()))?;
+    let request = kept.into_inner().ok_or_else(unwritten)?;
     let (parts, body) = request.into_parts();
     let mut headers = parts.headers;
-    if let Some(value) = headers.get_mut(http::header::AUTHORIZATION) {
-        value.set_sensitive(true);
+    if let (Some(value), Some(basic)) = (headers.get_mut(header::AUTHORIZATION), basic) {
+        *value = basic;
     }
-    Ok((headers, SecretBytes::new(body)))
+    Ok((headers, SecretBytes::new(form::pairs(form_urlencoded::parse(&body)))))
+}
+
+/// RFC 6749, section 2.3.1: both halves are escaped before they are joined.
+fn basic(id: &str, secret: &SecretString) -> Result<HeaderValue, ProviderError> {
+    let joined = SecretString::new(format!("{}:{}", form::encoded(id), form::encoded(secret.expose())));
+    let written = SecretString::new(format!("Basic {}", STANDARD.encode(joined.expose())));
+    let mut value = HeaderValue::from_str(written.expose()).map_err(|_| unwritten())?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn unwritten() -> ProviderError {
+    ProviderError::Internal("the token request could not be written".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD;
-
     use super::*;
 
     fn written(secret: Option<&str>, style: AuthStyle, ask: Ask<'_>) -> (Option<String>, String) {
@@ -152,6 +164,21 @@ mod tests {
         for (secret, style, ask, basic, body) in cases {
             assert_eq!(written(secret, style, ask), (basic, body.to_owned()), "{style:?}");
         }
+    }
+
+    #[test]
+    fn values_are_escaped_as_the_reference_does() {
+        let (token, secret) = (SecretString::from("r~*"), SecretString::from("s:1~*%+!"));
+        let url = Url::parse("https://idp.example/token").unwrap();
+        let client = ("a b*~", Some(&secret));
+        let (headers, _) = request(&url, client, AuthStyle::InHeader, Ask::Refresh(&token)).unwrap();
+        let expected = format!("Basic {}", STANDARD.encode("a+b%2A~:s%3A1~%2A%25%2B%21"));
+        assert_eq!(headers["authorization"], expected);
+        let (_, body) = request(&url, client, AuthStyle::InParams, Ask::Refresh(&token)).unwrap();
+        assert_eq!(
+            body.expose(),
+            b"grant_type=refresh_token&refresh_token=r~%2A&client_id=a+b%2A~&client_secret=s%3A1~%2A%25%2B%21"
+        );
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::refresher::Refresher;
 use super::settle::hopeless;
 use crate::credential::intent::{Intent, Orphan};
 use crate::credential::store::Found;
-use crate::providers::ProviderError;
+use crate::providers::{Cause, ProviderError};
 use crate::server::{Server, ServerProblem};
 
 /// How often one is tried when nothing can have been spent.
@@ -48,7 +48,12 @@ impl Refresher {
                     continue;
                 }
             }
-            match self.try_candidate(&server, &intent).await {
+            let made = self.try_candidate(&server, &intent).await;
+            if let Err(failure) = &made {
+                let cause = Cause::of(failure);
+                tracing::warn!(credential = id, %cause, "a handed-in refresh token brought no tokens");
+            }
+            match made {
                 Ok(made) => return self.establish(&id, made, landing).await,
                 Err(ProviderError::NotSent(_) | ProviderError::Busy { .. }) => {
                     // Nothing was spent: this was no presentation.

@@ -52,10 +52,14 @@ const CROWD: usize = 256;
 #[derive(Default)]
 struct Circuit {
     failures: u32,
+    /// The last failure. A clock that was set back behind it ends the wait.
+    since: Timestamp,
     until: Option<Timestamp>,
     /// The provider itself named the wait.
     asked: bool,
     refused: Option<(u64, String)>,
+    /// The revision of the settings that served last.
+    proven: Option<u64>,
 }
 
 /// The health of all servers of a mount.
@@ -76,7 +80,7 @@ impl Circuits {
             return Admission::Refused(text.clone());
         }
         match circuit.until {
-            Some(until) if until > now => {
+            Some(until) if until > now && circuit.since <= now => {
                 let firm = circuit.asked || circuit.failures >= FIRM;
                 if asker == Asker::Reader && !firm { Admission::Go } else { Admission::Wait(until) }
             }
@@ -108,9 +112,23 @@ impl Circuits {
         door.acquire_owned().await.ok()
     }
 
-    /// A call succeeded.
+    /// A call brought tokens.
+    pub(crate) fn served(&self, server: &Server) {
+        let well = Circuit { proven: Some(server.revision), ..Circuit::default() };
+        self.servers().insert(server.id.clone(), well);
+    }
+
+    /// Whether these very settings have brought tokens, since the last start at least.
+    pub(crate) fn proven(&self, server: &Server) -> bool {
+        let servers = self.servers();
+        servers.get(&server.id).is_some_and(|circuit| circuit.proven == Some(server.revision))
+    }
+
+    /// A call was answered, though not with tokens.
     pub(crate) fn healthy(&self, id: &str) {
-        self.servers().remove(id);
+        if let Some(circuit) = self.servers().get_mut(id) {
+            *circuit = Circuit { proven: circuit.proven, ..Circuit::default() };
+        }
     }
 
     /// A call failed for reasons of the server's. Returns until when it is left alone, if it is.
@@ -124,6 +142,7 @@ impl Circuits {
             Trip::Odd => None,
         };
         let until = now.plus(SERVER.after_wish(circuit.failures, id, wish));
+        circuit.since = now;
         let longer = circuit.until.is_none_or(|before| before < until);
         if longer {
             circuit.until = Some(until);

@@ -3,8 +3,9 @@
 //! A code is exchanged and the record committed. A refresh token first waits in an intent as a candidate, so that a crash
 //! between the exchange and the commit is known; the old credential stays until the new one is durable.
 //!
-//! Invariants: equal requests at the same time share one exchange; a repeated code request gets the answer of the first
-//! for ten minutes, without a call; a failure leaves the old credential as it was. Knows nothing of paths.
+//! Invariants: equal requests at the same time share one exchange; a repeated one gets the answer of the first for ten
+//! minutes, without a call, as long as that answer is still true, when its code or refresh token was spent by the first; a
+//! failure leaves the old credential as it was. Knows nothing of paths.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,7 @@ use super::settle::{hopeless, unavailable};
 use crate::credential::intent::{Candidate, Intent, Orphan};
 use crate::credential::record::{Accepted, Credential, Terms};
 use crate::credential::state::{Event, Phase, State, step};
-use crate::providers::{Allow, Grant, Issued, Options, ProviderError};
+use crate::providers::{Allow, Cause, Grant, Issued, Options, ProviderError};
 use crate::server::{Lesson, Server};
 
 /// A repeated code request gets the first one's answer this long.
@@ -57,8 +58,10 @@ pub(crate) enum ConnectFailure {
         name: String,
         text: String,
     },
-    /// 500 with this text.
+    /// The provider's fault: 500 with this text.
     Provider(String),
+    /// A fault of ours: 500 with this text.
+    Internal(String),
     Storage(StorageError),
 }
 
@@ -75,7 +78,8 @@ impl From<ConnectFailure> for Error {
             ConnectFailure::Server { name, text } => {
                 Self::invalid(format!("server \"{name}\" has configuration problems: {text}"))
             }
-            ConnectFailure::Provider(text) => Self::new(Kind::Internal, text).multi(),
+            ConnectFailure::Provider(text) => Self::new(Kind::Upstream, text).multi(),
+            ConnectFailure::Internal(text) => Self::new(Kind::Internal, text.clone()).because(text).multi(),
             ConnectFailure::Storage(failure) => failure.into(),
         }
     }
@@ -92,10 +96,30 @@ impl ConnectFailure {
             ProviderError::NotSent(_)
             | ProviderError::NoAnswer(_)
             | ProviderError::Busy { .. }
-            | ProviderError::Refused { .. }
-            | ProviderError::Internal(_) => Self::Provider(text),
+            | ProviderError::Refused { .. } => Self::Provider(text),
+            ProviderError::Internal(_) => Self::Internal(text),
         }
     }
+}
+
+/// Whether `record` is what an equal request made, and is what that one was told: whole, usable, and of these settings.
+/// Else the code is exchanged, for whoever connects anew wants to mend something.
+fn repeats(ask: &Connect, record: &Credential, now: Timestamp) -> bool {
+    let Some(before) = &record.accepted else { return false };
+    before.mac == ask.mac
+        && now.since(before.at) < REMEMBERED
+        && before.revision.is_none_or(|revision| revision == ask.server.revision)
+        && record.healthy(now)
+}
+
+/// What tells a repetition of this request, which was accepted then.
+fn accepted(ask: &Connect, at: Timestamp) -> Accepted {
+    Accepted { mac: ask.mac.clone(), revision: Some(ask.server.revision), at }
+}
+
+/// The log line of a grant that bought nothing; no text in it came from outside.
+fn tell(ask: &Connect, failure: &ProviderError) {
+    tracing::info!(credential = ask.id, cause = %Cause::of(failure), "connecting failed");
 }
 
 /// What a new credential may take the place of.
@@ -142,8 +166,8 @@ impl Refresher {
     async fn offer_code(&self, ask: Connect, landing: Landing<Result<(), ConnectFailure>>) {
         match self.exchange_code(&ask).await {
             Ok(Some(made)) => self.establish(&ask.id, made, landing).await,
-            Ok(None) => landing.tell(Ok(())),
-            Err(failure) => landing.tell(Err(failure)),
+            Ok(None) => landing.land(Ok(())),
+            Err(failure) => landing.land(Err(failure)),
         }
     }
 
@@ -152,8 +176,7 @@ impl Refresher {
         let Offer::Code { code, redirect_url } = &ask.grant else { return Ok(None) };
         let asked = self.clock.now();
         let present = self.store.by_id(&ask.id).await?;
-        let before = present.as_ref().and_then(|record| record.accepted.as_ref());
-        if before.is_some_and(|before| before.mac == ask.mac && asked.since(before.at) < REMEMBERED) {
+        if present.is_some_and(|record| repeats(ask, &record, asked)) {
             tracing::info!(credential = ask.id, "the same code was accepted before, nothing is exchanged");
             return Ok(None);
         }
@@ -162,10 +185,10 @@ impl Refresher {
             redirect_url: redirect_url.clone(),
             options: ask.options.clone(),
         };
-        let issued = self.buy(&ask.server, grant, "exchange failed", asked).await?;
+        let issued = self.buy(ask, grant, asked).await?;
         let now = self.clock.now();
         let mut record = Credential::connected(self.terms(ask), &issued, None, asked, now);
-        record.accepted = Some(Accepted { mac: ask.mac.clone(), at: now });
+        record.accepted = Some(accepted(ask, now));
         let server = Arc::clone(&ask.server);
         Ok(Some(Made {
             record,
@@ -178,19 +201,36 @@ impl Refresher {
     }
 
     async fn offer_token(&self, ask: Connect, landing: Landing<Result<(), ConnectFailure>>) {
+        match self.store.by_id(&ask.id).await {
+            Ok(Some(record)) if repeats(&ask, &record, self.clock.now()) => {
+                // It was replaced then: presented again it would be taken for stolen, and its successor die with it.
+                tracing::info!(
+                    credential = ask.id,
+                    "the same refresh token was accepted before, it is not presented"
+                );
+                return landing.land(Ok(()));
+            }
+            Ok(_) => {}
+            Err(failure) => return landing.land(Err(failure.into())),
+        }
         let intent = match self.put_candidate(&ask).await {
             Ok(intent) => intent,
-            Err(failure) => return landing.tell(Err(failure)),
+            Err(failure) => return landing.land(Err(failure)),
         };
         match self.try_candidate(&ask.server, &intent).await {
             Ok(mut made) => {
                 made.replaces = Replaces::Whatever;
+                // A token that stays good is presented again as often as someone likes.
+                if made.record.refresh_token() != made.presented.as_ref() {
+                    made.record.accepted = Some(accepted(&ask, made.record.issued));
+                }
                 self.establish(&ask.id, made, landing).await;
             }
             Err(failure) => {
+                tell(&ask, &failure);
                 let left = Orphan::withheld(&ask.server, &failure, self.clock.now());
-                landing.tell(Err(ConnectFailure::of(failure, "refresh failed", &ask.server)));
                 self.withdraw(&ask.id, &intent, left).await;
+                landing.land(Err(ConnectFailure::of(failure, "refresh failed", &ask.server)));
             }
         }
     }
@@ -198,7 +238,7 @@ impl Refresher {
     /// Makes the handed-in token durable before it is presented.
     async fn put_candidate(&self, ask: &Connect) -> Result<Stamped<Intent>, ConnectFailure> {
         let Offer::RefreshToken(refresh_token) = &ask.grant else {
-            return Err(ConnectFailure::Provider("there is no refresh token".to_owned()));
+            return Err(ConnectFailure::Internal("there is no refresh token".to_owned()));
         };
         let present = self.store.by_id(&ask.id).await?;
         let terms = self.terms(ask);
@@ -262,15 +302,15 @@ impl Refresher {
         })
     }
 
-    async fn buy(
-        &self,
-        server: &Server,
-        grant: Grant,
-        prefix: &str,
-        asked: Timestamp,
-    ) -> Result<Issued, ConnectFailure> {
-        let allow = self.allow(asked).await.map_err(|failure| ConnectFailure::of(failure, prefix, server))?;
-        call(server, grant, allow).await.map_err(|failure| ConnectFailure::of(failure, prefix, server))
+    async fn buy(&self, ask: &Connect, grant: Grant, asked: Timestamp) -> Result<Issued, ConnectFailure> {
+        let bought = match self.allow(asked).await {
+            Ok(allow) => call(&ask.server, grant, allow).await,
+            Err(failure) => Err(failure),
+        };
+        bought.map_err(|failure| {
+            tell(ask, &failure);
+            ConnectFailure::of(failure, "exchange failed", &ask.server)
+        })
     }
 
     async fn allow(&self, now: Timestamp) -> Result<Allow, ProviderError> {
@@ -282,33 +322,30 @@ impl Refresher {
     /// Writes the credential until it is durable, and answers then.
     pub(super) async fn establish(&self, id: &str, made: Made, landing: Landing<Result<(), ConnectFailure>>) {
         let mut failures = 0;
-        loop {
+        let end = loop {
             match self.write_made(id, &made).await {
-                Ok(()) => break landing.tell(Ok(())),
+                Ok(()) => break Ok(()),
                 Err(failure) if hopeless(&failure) => {
                     tracing::error!(credential = id, %failure, "a new credential can not be stored");
-                    break landing.tell(Err(failure.into()));
+                    break Err(failure.into());
                 }
                 Err(StorageError::Conflict) if failures < 4 => failures += 1,
-                Err(StorageError::Conflict) if self.superseded(id, &made).await => {
-                    break landing.tell(Ok(()));
-                }
+                Err(StorageError::Conflict) if self.superseded(id, &made).await => break Ok(()),
                 Err(failure) => {
                     failures += 1;
                     tracing::error!(credential = id, %failure, "a new credential is in memory only, storing it is tried again");
                     self.clock.sleep_until(self.clock.now().plus(SETTLE.after(failures, id))).await;
                 }
             }
-        }
+        };
         // Whatever was held against the server, it has just served.
-        self.circuits.healthy(&made.server.id);
+        self.circuits.served(&made.server);
         self.bell.well(&made.server.id);
-        let new = made.issued.tokens.refresh_token.as_ref();
-        let reusable = made.presented.as_ref().is_some_and(|old| new.is_none_or(|new| new == old));
-        let lesson = Lesson { style: made.issued.learned, reusable };
+        let lesson = Lesson::of(&made.issued, made.presented.as_ref());
         if lesson != Lesson::default() {
             self.servers.learn(&made.server, lesson).await;
         }
+        landing.land(end);
     }
 
     async fn write_made(&self, id: &str, made: &Made) -> Result<(), StorageError> {
@@ -316,6 +353,9 @@ impl Refresher {
         let generation = old.as_ref().map(|old| old.generation);
         if generation == Some(made.record.generation) {
             // An earlier try did take place, though its answer was lost.
+            if let Some(at) = old.and_then(|old| old.due) {
+                self.bell.due(made.server.id.clone(), at);
+            }
             return Ok(());
         }
         let mut changes = Changes::new();
@@ -326,7 +366,7 @@ impl Refresher {
             && base != generation
         {
             let orphan = Orphan::of(&made.server, &made.issued.tokens, self.clock.now());
-            self.store.put_orphan(&mut changes, made.record.generation, &orphan)?;
+            self.store.put_orphan(&mut changes, made.record.generation, &orphan).await?;
             changes.reserved();
             return self.store.commit(changes).await.map(drop);
         }
@@ -384,7 +424,7 @@ impl Refresher {
         let mut changes = Changes::new();
         self.store.drop_intent(&mut changes, id, intent.generation)?;
         if let Some(left) = left {
-            self.store.put_orphan(&mut changes, intent.generation, left)?;
+            self.store.put_orphan(&mut changes, intent.generation, left).await?;
         }
         changes.reserved();
         self.store.commit(changes).await.map(drop)

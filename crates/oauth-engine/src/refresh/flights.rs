@@ -24,13 +24,23 @@ struct Flight<T> {
     abort: AbortHandle,
 }
 
-/// The flight's own side: tells the result, which may be before the work is over.
-pub(crate) struct Landing<T>(watch::Sender<Option<T>>);
+/// The flight's own side.
+pub(crate) struct Landing<T> {
+    end: watch::Sender<Option<T>>,
+    /// Keeps the flight on the list; let go when it landed, panicked or was stopped.
+    listed: Box<dyn Send>,
+}
 
 impl<T> Landing<T> {
-    /// Answers all waiters, those to come included. Only the last telling counts.
+    /// Answers all waiters, those to come included, though the work goes on.
     pub(crate) fn tell(&self, result: T) {
-        self.0.send_replace(Some(result));
+        self.end.send_replace(Some(result));
+    }
+
+    /// The work is over. Who comes after this flight gets another one, not its result.
+    pub(crate) fn land(self, result: T) {
+        drop(self.listed);
+        self.end.send_replace(Some(result));
     }
 }
 
@@ -106,13 +116,9 @@ where
             return None;
         }
         let (sender, end) = watch::channel(None);
-        let listed = Listed { flights: Arc::clone(self), key: key.clone() };
-        let work = work(Landing(sender));
+        let listed = Box::new(Listed { flights: Arc::clone(self), key: key.clone() });
         // The lock is held until the flight is listed, so it cannot end before.
-        let task = tokio::spawn(async move {
-            let _listed = listed;
-            work.await;
-        });
+        let task = tokio::spawn(work(Landing { end: sender, listed }));
         open.insert(key, Flight { end: end.clone(), abort: task.abort_handle() });
         Some(Boarding(end))
     }

@@ -18,6 +18,9 @@ use super::end::Effect;
 pub(crate) const TAKEN: usize = 512;
 /// What runs at first, and at most.
 const WINDOW: std::ops::RangeInclusive<usize> = 4..=64;
+/// A server that was missing or unusable is looked at again after this, though nobody changed it: its name may have led
+/// elsewhere for a while.
+const IDLE: Duration = Duration::from_mins(10);
 /// Starts in a second.
 pub(crate) const RATE: u32 = 400;
 
@@ -33,8 +36,10 @@ pub(crate) struct Lane {
     vain: BTreeMap<String, u32>,
     running: usize,
     window: usize,
-    /// The server is missing or unusable: nothing runs until it changes.
-    pub(crate) idle: bool,
+    /// The server is missing or unusable: until it changes, nothing runs before that instant.
+    idle: Option<Timestamp>,
+    /// How often it changed, so that what was found before is not held against it after.
+    changes: u64,
     starts: Starts,
 }
 
@@ -47,6 +52,8 @@ struct Starts {
 
 impl Starts {
     fn refill(&mut self, now: Timestamp) {
+        // The clock may have been set back.
+        self.since = self.since.min(now);
         let tick = Duration::from_millis(100);
         let ticks = now.since(self.since).as_millis() / tick.as_millis();
         if ticks > 0 {
@@ -75,7 +82,7 @@ impl Lane {
 
     fn more(&self) -> Option<Timestamp> {
         let worth = self.room() >= TAKEN / 4 || self.queue.is_empty() && self.room() > 0;
-        self.next.filter(|_| worth && !self.idle)
+        self.next.filter(|_| worth && self.idle.is_none())
     }
 
     /// How many are taken up.
@@ -101,7 +108,8 @@ impl Lane {
     pub(crate) fn start(&mut self, now: Timestamp) -> Option<DueEntry> {
         self.wake(now);
         self.starts.refill(now);
-        if self.idle || self.running >= self.width() || self.starts.left == 0 {
+        self.idle = self.idle.filter(|until| *until > now);
+        if self.idle.is_some() || self.running >= self.width() || self.starts.left == 0 {
             return None;
         }
         let entry = self.queue.pop_front()?;
@@ -110,15 +118,20 @@ impl Lane {
         Some(entry)
     }
 
-    /// An entry's work is over.
-    pub(crate) fn ended(&mut self, entry: DueEntry, effect: Effect, now: Timestamp) {
+    /// An entry's work is over that was started when the server had changed so often.
+    pub(crate) fn ended(&mut self, entry: DueEntry, effect: Effect, changes: u64, now: Timestamp) {
         self.running = self.running.saturating_sub(1);
         let window = self.width();
         match effect {
             Effect::Issued => self.window = (window + 1).min(*WINDOW.end()),
             Effect::Failed => self.window = (window / 2).max(1),
-            Effect::NoServer => self.idle = true,
-            Effect::Judged | Effect::Untouched | Effect::Moved | Effect::Stale | Effect::Unstored => {}
+            Effect::NoServer if changes == self.changes => self.idle = Some(now.plus(IDLE)),
+            Effect::NoServer
+            | Effect::Judged
+            | Effect::Untouched
+            | Effect::Moved
+            | Effect::Stale
+            | Effect::Unstored => {}
         }
         if matches!(effect, Effect::Untouched | Effect::NoServer | Effect::Unstored) {
             // The entry is where it was: looking at it at once again would be a circle.
@@ -138,7 +151,8 @@ impl Lane {
 
     /// The server changed or proved to be well: nothing rests.
     pub(crate) fn rouse(&mut self) {
-        self.idle = false;
+        self.idle = None;
+        self.changes += 1;
         self.vain.clear();
         let resting = std::mem::take(&mut self.resting);
         self.queue.extend(resting.into_values());
@@ -146,14 +160,24 @@ impl Lane {
 
     /// When there may be something to do, if nothing ends before.
     pub(crate) fn wakes(&self, now: Timestamp) -> Option<Timestamp> {
-        if self.idle {
-            return None;
+        if self.idle.is_some() {
+            return self.idle;
         }
         let rested = self.resting.keys().next().map(|(until, _)| *until);
         let free = self.running < self.width();
         let queued = (!self.queue.is_empty() && free)
             .then(|| if self.starts.left > 0 { now } else { self.starts.next() });
         [rested, queued, self.more()].into_iter().flatten().min()
+    }
+
+    /// Whether it waits for its server.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.idle.is_some()
+    }
+
+    /// How often the server changed.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// How many may run at once.
@@ -195,7 +219,7 @@ mod tests {
         let running = started(&mut lane, at(0));
         assert_eq!(running.len(), 1);
         assert!(!lane.take(entry(1)), "it runs");
-        lane.ended(entry(1), Effect::Issued, at(1));
+        lane.ended(entry(1), Effect::Issued, 0, at(1));
         assert!(lane.take(entry(1)), "it may come again");
     }
 
@@ -208,12 +232,12 @@ mod tests {
         let first = started(&mut lane, at(0));
         assert_eq!(first.len(), 4);
         for one in first {
-            lane.ended(one, Effect::Issued, at(10));
+            lane.ended(one, Effect::Issued, 0, at(10));
         }
         let second = started(&mut lane, at(10));
         assert_eq!(second.len(), 8);
         for one in second.into_iter().take(3) {
-            lane.ended(one, Effect::Failed, at(20));
+            lane.ended(one, Effect::Failed, 0, at(20));
         }
         assert_eq!(lane.window, 1);
     }
@@ -229,7 +253,7 @@ mod tests {
             let now = at(i64::try_from(tick).unwrap());
             while let Some(one) = lane.start(now) {
                 starts += 1;
-                lane.ended(one, Effect::Issued, now);
+                lane.ended(one, Effect::Issued, 0, now);
             }
         }
         assert!(starts > RATE / 2 && starts <= RATE + RATE / 10, "{starts}");
@@ -240,7 +264,7 @@ mod tests {
         let mut lane = Lane::default();
         lane.take(entry(1));
         let one = lane.start(at(0)).unwrap();
-        lane.ended(one, Effect::Untouched, at(0));
+        lane.ended(one, Effect::Untouched, 0, at(0));
         assert_eq!(lane.start(at(100)), None);
         let wake = lane.wakes(at(100)).unwrap();
         assert!(wake > at(1000));
@@ -248,15 +272,35 @@ mod tests {
     }
 
     #[test]
-    fn a_lane_without_server_does_nothing_until_it_is_roused() {
+    fn a_lane_without_server_does_nothing_until_it_is_roused_or_ten_minutes_are_over() {
         let mut lane = Lane::default();
         for n in 0..2 {
             lane.take(entry(n));
         }
         let one = lane.start(at(0)).unwrap();
-        lane.ended(one, Effect::NoServer, at(0));
-        assert_eq!((lane.start(at(900_000)), lane.wakes(at(900_000))), (None, None));
+        lane.ended(one, Effect::NoServer, 0, at(0));
+        assert_eq!((lane.start(at(500_000)), lane.wakes(at(500_000))), (None, Some(at(600_000))));
         lane.rouse();
-        assert_eq!(started(&mut lane, at(900_000)).len(), 2);
+        assert_eq!(started(&mut lane, at(500_000)).len(), 2);
+        // It was started before the server changed.
+        lane.ended(entry(0), Effect::NoServer, 0, at(500_000));
+        assert!(!lane.is_idle());
+        lane.ended(entry(1), Effect::NoServer, 1, at(500_000));
+        assert!(lane.is_idle());
+        assert_eq!(started(&mut lane, at(1_100_000)).len(), 2);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_stops_no_lane() {
+        let mut lane = Lane::default();
+        let mut now = at(10_000_000);
+        for n in 0..100 {
+            lane.take(entry(n));
+        }
+        while let Some(one) = lane.start(now) {
+            lane.ended(one, Effect::Issued, 0, now);
+        }
+        now = at(0);
+        assert!(lane.start(now).is_none() && lane.start(at(100)).is_some());
     }
 }

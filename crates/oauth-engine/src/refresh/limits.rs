@@ -12,7 +12,7 @@ use vestal_logical::Timestamp;
 
 use crate::config::Config;
 
-/// The limit of one request of a refresh (specification §6): stretched as the token nears its end. `left` is what the
+/// The limit of one request of a refresh (reference §6): stretched as the token nears its end. `left` is what the
 /// token has left, negative when it is expired, and `None` when it does not expire; `delta` is what the caller wants.
 pub(crate) fn time_limit(config: &Config, left: Option<f64>, delta: f64) -> Option<Duration> {
     #[expect(clippy::cast_precision_loss, reason = "seconds of a time limit")]
@@ -55,6 +55,8 @@ struct Bucket {
 
 impl Bucket {
     fn refill(&mut self, now: Timestamp) {
+        // The clock may have been set back.
+        self.since = self.since.min(now);
         let passed = now.since(self.since).as_secs() / EACH.as_secs();
         let more = u32::try_from(passed).unwrap_or(u32::MAX);
         if more == 0 {

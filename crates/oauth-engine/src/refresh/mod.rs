@@ -2,7 +2,8 @@
 //!
 //! - [`refresher`] begins a refresh and calls the provider, [`outcome`] says what the answer means, [`settle`] makes it
 //!   durable; [`connect`] does the same for new grants, [`recovery`] for what a crash left behind.
-//! - [`scheduler`] runs what is due with [`lane`]s of one server each; [`reindex`] moves what waits when settings change.
+//! - [`scheduler`] runs what is due with [`lane`]s of one server each; [`reindex`] moves what waits when settings change,
+//!   [`standing`] tells readers of what waits how its server is.
 //! - [`flights`], [`circuit`], [`limits`], [`backoff`], [`lead`] are the rules of the road.
 //!
 //! Knows nothing of paths, requests or answers.
@@ -23,3 +24,4 @@ pub(crate) mod refresher;
 pub(crate) mod reindex;
 pub(crate) mod scheduler;
 pub(crate) mod settle;
+mod standing;

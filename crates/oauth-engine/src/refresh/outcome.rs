@@ -71,8 +71,9 @@ pub(crate) fn shown(prefix: &str, text: &str) -> String {
 }
 
 impl Outcome {
-    /// What the answer to a refresh that was asked for at `asked` means.
-    pub(crate) fn of(answer: Result<Issued, ProviderError>, asked: Timestamp) -> Self {
+    /// What the answer to a refresh that was asked for at `asked` means. `proven`: these very settings have served before,
+    /// so that `unauthorized_client` is about the one token (Atlassian answers so when it has lapsed), not about them.
+    pub(crate) fn of(answer: Result<Issued, ProviderError>, asked: Timestamp, proven: bool) -> Self {
         let failure = match answer {
             Ok(issued) => return Self::Issued(Box::new(issued), asked),
             Err(failure) => failure,
@@ -87,7 +88,8 @@ impl Outcome {
             }
             ProviderError::Rejected { code, .. } => match code.as_str() {
                 "invalid_grant" => Self::Dead(text),
-                "invalid_client" | "unauthorized_client" => Self::ClientRefused(text),
+                "invalid_client" => Self::ClientRefused(text),
+                "unauthorized_client" if !proven => Self::ClientRefused(text),
                 _ => Self::RequestRefused(text),
             },
             ProviderError::Refused { spent: true, .. } => Self::Lost { text, trip: Trip::Odd },
@@ -98,6 +100,11 @@ impl Outcome {
             ProviderError::Unacceptable(_) => Self::RequestRefused(text),
             ProviderError::Misconfigured(cause) => Self::Unusable(cause),
         }
+    }
+
+    /// Whether it brings something that is lost when it is not stored.
+    pub(crate) fn brings_tokens(&self) -> bool {
+        matches!(self, Self::Issued(..) | Self::Withheld { successor: Some(_), .. })
     }
 
     /// Lets go of extra data that make a record too large, so that at least the tokens are kept. False when there are
@@ -117,6 +124,7 @@ impl Outcome {
     ) -> Result<Next, IllegalStep> {
         record.attempt = intent.attempt;
         let now = around.now;
+        record.forgive_other_than(around.revision);
         match self {
             Self::Issued(issued, asked) => {
                 record.take(issued, *asked, now);
@@ -154,15 +162,18 @@ impl Outcome {
                 Ok(Next::End)
             }
             Self::ClientRefused(text) => {
-                record.user_trouble(text, now);
-                unspent(record, intent)
+                record.settings_trouble(text, around.revision, now);
+                let next = unspent(record, intent)?;
+                // Others are first when the server is tried again, should it have been about this one after all.
+                record.due = around.floor.or_never(now.plus(CREDENTIAL.after(1, around.id)));
+                Ok(next)
             }
             Self::Unusable(text) => {
                 record.server_trouble(text, now);
                 unspent(record, intent)
             }
             Self::RequestRefused(text) => {
-                record.user_trouble(text, now);
+                record.settings_trouble(text, around.revision, now);
                 let next = unspent_intent(intent);
                 step(Phase::Refreshing, Event::Parked)?;
                 record.state = State::Parked(ParkedBy::Settings(around.revision));
@@ -173,7 +184,7 @@ impl Outcome {
     }
 }
 
-/// Nothing was spent by this presentation; an earlier one may be in doubt still. The instant it is due stays.
+/// Nothing was spent by this presentation; an earlier one may be in doubt still.
 fn unspent(record: &mut Credential, intent: &Intent) -> Result<Next, IllegalStep> {
     let next = unspent_intent(intent);
     let (event, state) = match next {

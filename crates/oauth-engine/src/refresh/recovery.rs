@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use vestal_logical::{Error, Timestamp};
+use vestal_logical::{Error, Kind, Timestamp};
 use vestal_storage::{Changes, StorageError};
 
 use super::refresher::Refresher;
@@ -74,7 +74,17 @@ pub(crate) async fn recover(refresher: &Refresher) -> Result<Vec<Found>, Error> 
             if one.intent.candidate.is_some() {
                 candidates.push(one);
             } else if !one.intent.doubtful {
-                interrupted += usize::from(doubt(refresher, &one).await?);
+                match doubt(refresher, &one).await {
+                    Ok(counts) => interrupted += usize::from(counts),
+                    Err(failure) if matches!(failure.kind(), Kind::Sealed | Kind::Standby) => {
+                        return Err(failure);
+                    }
+                    // The intent says the same unmarked, whenever the credential is looked at: one that cannot be
+                    // written or read keeps no house sealed.
+                    Err(failure) => {
+                        tracing::error!(credential = one.id, %failure, "an interrupted refresh could not be marked");
+                    }
+                }
             }
         }
         after = match next {
@@ -99,6 +109,7 @@ async fn doubt(refresher: &Refresher, found: &Found) -> Result<bool, Error> {
     let Some(old) = current.filter(|record| record.generation == intent.generation) else {
         let mut changes = Changes::new();
         refresher.store.end_intent(&mut changes, id, intent)?;
+        changes.reserved();
         refresher.store.commit(changes).await?;
         return Ok(false);
     };
@@ -121,6 +132,7 @@ async fn doubt(refresher: &Refresher, found: &Found) -> Result<bool, Error> {
     let mut changes = Changes::new();
     refresher.store.replace(&mut changes, id, Some(&old), Some(&record))?;
     refresher.store.put_intent(&mut changes, id, Some(intent), &marked)?;
+    changes.reserved();
     refresher.store.commit(changes).await?;
     Ok(true)
 }

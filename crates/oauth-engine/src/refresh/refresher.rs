@@ -13,6 +13,7 @@ use vestal_crypto::Entropy;
 use vestal_logical::{Clock, Error, Kind, Timestamp};
 use vestal_storage::{Changes, Stamp, Stamped, StorageError};
 
+use super::backoff::CREDENTIAL;
 use super::bell::Bell;
 use super::circuit::{Admission, Asker, Circuits};
 use super::connect::ConnectFailure;
@@ -28,7 +29,7 @@ use crate::credential::intent::Intent;
 use crate::credential::record::Credential;
 use crate::credential::state::{Event, ParkedBy, State, step};
 use crate::credential::store::{Credentials, whole};
-use crate::providers::{Allow, Grant, Issued, ProviderError};
+use crate::providers::{Allow, Cause, Grant, Issued, ProviderError};
 use crate::server::{Server, ServerProblem, Servers};
 
 /// Looks at a record that changes under our eyes are repeated this often.
@@ -87,11 +88,11 @@ impl Refresher {
     async fn fly(&self, id: String, generation: u64, why: Why, landing: Landing<End>) {
         let start = match self.begin(&id, generation, why).await {
             Ok(Begun::Call(start)) => *start,
-            Ok(Begun::Nothing(end)) => return landing.tell(end),
+            Ok(Begun::Nothing(end)) => return landing.land(end),
             Err(failure) => {
                 tracing::warn!(credential = id, %failure, "a refresh could not begin");
                 return landing
-                    .tell(End { failure: Some(failure.into()), ..End::of(None, Effect::Unstored) });
+                    .land(End { failure: Some(failure.into()), ..End::of(None, Effect::Unstored) });
             }
         };
         let Start { record, intent, server, limit, place } = start;
@@ -108,8 +109,11 @@ impl Refresher {
             None => Err(ProviderError::NotSent("there is no refresh token".to_owned())),
         };
         drop(place);
+        if let Err(failure) = &answer {
+            tracing::warn!(credential = id, cause = %Cause::of(failure), "a refresh brought no tokens");
+        }
         let answered = self.clock.now();
-        let outcome = Outcome::of(answer, asked);
+        let outcome = Outcome::of(answer, asked, self.circuits.proven(&server));
         self.judge(&server, &outcome);
         let presented = record.value.tokens.refresh_token;
         let settlement = Settlement { id, intent, outcome, server, presented, answered };
@@ -121,10 +125,11 @@ impl Refresher {
         let now = self.clock.now();
         let trip = match outcome {
             Outcome::Unspent { trip, .. } | Outcome::Lost { trip, .. } => Some(*trip),
-            Outcome::Issued(..)
-            | Outcome::Withheld { .. }
-            | Outcome::Dead(_)
-            | Outcome::RequestRefused(_) => {
+            Outcome::Issued(..) | Outcome::Withheld { .. } => {
+                self.circuits.served(server);
+                None
+            }
+            Outcome::Dead(_) | Outcome::RequestRefused(_) => {
                 self.circuits.healthy(&server.id);
                 None
             }
@@ -172,7 +177,7 @@ impl Refresher {
             }
             Why::Due { .. } | Why::Read { .. } => {}
         }
-        if !record.may_refresh() {
+        if !record.may_refresh() || matches!(why, Why::Read { .. }) && resting(id, &record, now) {
             return nothing(Some(record), Effect::Untouched);
         }
         // First a place, for waiting for one spends nothing; then the server as it is by now. A record that changed
@@ -185,7 +190,7 @@ impl Refresher {
             Err(problem) => return self.without_server(id, record, &problem, why).await,
         };
         if server.provider.origin() != record.origin {
-            return self.park(id, record).await;
+            return self.park(id, record, &server).await;
         }
         let asker = if matches!(why, Why::Read { .. }) { Asker::Reader } else { Asker::Schedule };
         if self.circuits.admit(&server, asker, now) != Admission::Go {
@@ -276,26 +281,16 @@ impl Refresher {
         why: Why,
     ) -> Result<Begun, Error> {
         let text = problem.to_string();
-        let text = text.strip_prefix("user: ").unwrap_or(&text);
         let mut noted = record.value.clone();
-        noted.server_trouble(text, self.clock.now());
-        if matches!(why, Why::Read { .. }) && record.trouble.server.as_deref() != Some(text) {
-            let mut changes = Changes::new();
-            self.store.replace(&mut changes, id, Some(&record), Some(&noted))?;
-            match self.store.commit(changes).await {
-                Err(StorageError::Conflict) => return Err(StorageError::Conflict.into()),
-                // The reader hears it all the same.
-                Err(failure) => {
-                    tracing::warn!(credential = id, %failure, "a server's trouble could not be noted");
-                }
-                Ok(_) => {}
-            }
+        noted.server_trouble(&text, self.clock.now());
+        if matches!(why, Why::Read { .. }) && record.trouble.server.as_deref() != Some(&text) {
+            self.note(id, &record, &noted).await?;
         }
         Ok(Begun::Nothing(End::of(Some(noted), Effect::NoServer)))
     }
 
     /// The server's token endpoint is somewhere else: the token is not sent there.
-    async fn park(&self, id: &str, record: Stamped<Credential>) -> Result<Begun, Error> {
+    async fn park(&self, id: &str, record: Stamped<Credential>, server: &Server) -> Result<Begun, Error> {
         step(record.state.phase(), Event::Parked).map_err(Error::internal)?;
         let now = self.clock.now();
         let mut parked = record.value.clone();
@@ -303,7 +298,9 @@ impl Refresher {
         parked.state = State::Parked(ParkedBy::Origin);
         parked.due = Some(whole(now));
         tracing::warn!(credential = id, "the server lies at another origin now, the credential waits");
-        self.move_to(id, record, parked).await
+        let moved = self.move_to(id, record, parked).await;
+        self.unless_overtaken(server).await;
+        moved
     }
 
     /// A doubtful token whose time has not come.
@@ -320,9 +317,10 @@ impl Refresher {
         let mut later = record.value.clone();
         later.due = self.floor().await?.or_never(at);
         let group = self.servers.id(&record.server)?;
-        let moved = self.move_to(id, record, later).await?;
+        let moved = self.move_to(id, record, later).await;
+        // Also when it is unknown whether it moved: a ring too many costs a look.
         self.bell.due(group, whole(at));
-        Ok(moved)
+        moved
     }
 
     /// A doubtful token that may not be presented again.
@@ -354,6 +352,13 @@ impl Refresher {
         self.store.commit(changes).await?;
         Ok(Begun::Nothing(End::of(Some(new), Effect::Moved)))
     }
+}
+
+/// Whether readers are kept from another try, for the last one was withheld from them a moment ago: each costs a rotation.
+fn resting(id: &str, record: &Credential, now: Timestamp) -> bool {
+    let trouble = &record.trouble;
+    let wait = || CREDENTIAL.after(trouble.attempts, id);
+    record.was_withheld() && trouble.last.is_some_and(|last| now < last.plus(wait()))
 }
 
 /// One exchange. A provider that panics has given no answer.

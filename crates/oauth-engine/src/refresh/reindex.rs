@@ -16,6 +16,7 @@ use vestal_storage::{Changes, Place, Record, Stamped, StorageError, View};
 use super::backoff::STORE;
 use super::lead::Floor;
 use super::refresher::Refresher;
+use super::settle::unavailable;
 use crate::credential::record::Credential;
 use crate::credential::state::{Event, ParkedBy, State, step};
 use crate::credential::store::whole;
@@ -100,16 +101,17 @@ async fn move_one(
     let new = Credential { due, ..old.value.clone() };
     let mut changes = Changes::new();
     refresher.store.replace(&mut changes, id, Some(&old), Some(&new))?;
-    match refresher.store.commit(changes).await {
-        Ok(_) => {}
-        // It is being refreshed or replaced, and takes the new floor by itself.
-        Err(StorageError::Conflict) => return Ok(false),
-        Err(failure) => return Err(failure.into()),
-    }
+    let moved = refresher.store.commit(changes).await;
     if let Some(at) = due {
+        // Also when it is unknown whether it moved: a ring too many costs a look.
         refresher.bell.due(refresher.servers.id(&old.server)?, at);
     }
-    Ok(true)
+    match moved {
+        Ok(_) => Ok(true),
+        // It is being refreshed or replaced, and takes the new floor by itself.
+        Err(StorageError::Conflict) => Ok(false),
+        Err(failure) => Err(failure.into()),
+    }
 }
 
 /// Looks at all credentials that wait for a server, in a task of its own.
@@ -118,7 +120,7 @@ pub(crate) fn wake(refresher: &Arc<Refresher>, group: &str) {
     tokio::spawn(async move {
         let mut failures = 0;
         while let Err(failure) = wake_all(&refresher, &group).await {
-            if matches!(failure.kind(), Kind::Sealed | Kind::Standby) || failures > 10 {
+            if matches!(failure.kind(), Kind::Sealed | Kind::Standby) {
                 return;
             }
             failures += 1;
@@ -140,7 +142,15 @@ async fn wake_all(refresher: &Refresher, group: &str) -> Result<(), Error> {
         }
         let Some(end) = entries.last().cloned() else { return Ok(()) };
         for entry in &entries {
-            waiting += usize::from(!wake_one(refresher, entry).await?);
+            let woken = match wake_one(refresher, entry).await {
+                // One damaged record is no reason to let the others wait.
+                Err(StorageError::Corrupt(what)) => {
+                    tracing::error!(credential = entry.id, what, "a waiting credential can not be read");
+                    false
+                }
+                woken => woken?,
+            };
+            waiting += usize::from(!woken);
         }
         last = Some(end);
         refresher.clock.sleep_until(refresher.clock.now().plus(PAUSE)).await;
@@ -148,12 +158,12 @@ async fn wake_all(refresher: &Refresher, group: &str) -> Result<(), Error> {
 }
 
 /// Whether it no longer waits.
-async fn wake_one(refresher: &Refresher, entry: &DueEntry) -> Result<bool, Error> {
+async fn wake_one(refresher: &Refresher, entry: &DueEntry) -> Result<bool, StorageError> {
     let Some(old) = refresher.store.by_id(&entry.id).await? else { return Ok(false) };
     let State::Parked(by) = old.state else { return Ok(false) };
     let server = match refresher.servers.get(&old.server).await {
         Ok(server) => server,
-        Err(ServerProblem::Storage(failure)) => return Err(failure.into()),
+        Err(ServerProblem::Storage(failure)) => return Err(failure),
         Err(ServerProblem::Missing | ServerProblem::Unusable(_)) => return Ok(false),
     };
     if !serves_again(by, &old, &server) {
@@ -162,19 +172,21 @@ async fn wake_one(refresher: &Refresher, entry: &DueEntry) -> Result<bool, Error
     let doubtful = refresher.store.intent(&entry.id, old.generation).await?.is_some();
     let (event, state) =
         if doubtful { (Event::WokenInDoubt, State::InDoubt) } else { (Event::Woken, State::Live) };
-    step(old.state.phase(), event).map_err(Error::internal)?;
+    step(old.state.phase(), event).map_err(|illegal| StorageError::Corrupt(illegal.to_string()))?;
     let now = refresher.clock.now();
-    let due = refresher.floor().await?.or_never(now);
-    let new = Credential { state, due, ..old.value.clone() };
+    let due = refresher.floor().await.map_err(unavailable)?.or_never(now);
+    let mut new = Credential { state, due, ..old.value.clone() };
+    new.forgive_other_than(server.revision);
     let mut changes = Changes::new();
     refresher.store.replace(&mut changes, &entry.id, Some(&old), Some(&new))?;
-    match refresher.store.commit(changes).await {
-        Ok(_) => {
-            refresher.bell.due(entry.group.clone(), whole(now));
-            Ok(true)
-        }
+    changes.reserved();
+    let woken = refresher.store.commit(changes).await;
+    // Also when it is unknown whether it woke: a ring too many costs a look.
+    refresher.bell.due(entry.group.clone(), whole(now));
+    match woken {
+        Ok(_) => Ok(true),
         Err(StorageError::Conflict) => Ok(false),
-        Err(failure) => Err(failure.into()),
+        Err(failure) => Err(failure),
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) const FAR: Timestamp = Timestamp::from_millis(i64::MAX / 1_000_000 - 
 struct Ended {
     entry: DueEntry,
     effect: Effect,
+    /// How often the server had changed when it began.
+    changes: u64,
 }
 
 /// The schedule of one mount.
@@ -107,7 +109,7 @@ impl Scheduler {
         for group in notes.well {
             if let Some(lane) = self.lanes.get_mut(&group) {
                 // What rests for reasons of its own goes on resting.
-                if lane.idle {
+                if lane.is_idle() {
                     lane.rouse();
                 }
                 self.plan(&group);
@@ -130,7 +132,7 @@ impl Scheduler {
         let now = self.refresher.clock.now();
         let group = ended.entry.group.clone();
         if let Some(lane) = self.lanes.get_mut(&group) {
-            lane.ended(ended.entry, ended.effect, now);
+            lane.ended(ended.entry, ended.effect, ended.changes, now);
             self.plan(&group);
         }
     }
@@ -149,7 +151,7 @@ impl Scheduler {
             }
             if let Some(lane) = self.lanes.get_mut(&group) {
                 while let Some(entry) = lane.start(now) {
-                    launch(&self.refresher, &self.report, entry);
+                    launch(&self.refresher, &self.report, entry, lane.changes());
                 }
             }
             self.plan(&group);
@@ -205,7 +207,7 @@ impl Scheduler {
 }
 
 /// Runs one entry in a task of its own.
-fn launch(refresher: &Arc<Refresher>, report: &mpsc::UnboundedSender<Ended>, entry: DueEntry) {
+fn launch(refresher: &Arc<Refresher>, report: &mpsc::UnboundedSender<Ended>, entry: DueEntry, changes: u64) {
     let (refresher, report) = (Arc::clone(refresher), report.clone());
     tokio::spawn(async move {
         let effect = run(&refresher, &entry).await.unwrap_or_else(|failure| {
@@ -213,7 +215,7 @@ fn launch(refresher: &Arc<Refresher>, report: &mpsc::UnboundedSender<Ended>, ent
             Effect::Unstored
         });
         // Nobody listens any more when the schedule was started anew: it has read the index again.
-        let _ = report.send(Ended { entry, effect });
+        let _ = report.send(Ended { entry, effect, changes });
     });
 }
 

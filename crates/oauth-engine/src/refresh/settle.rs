@@ -114,8 +114,7 @@ impl Refresher {
                 continue;
             }
             if hopeless(&failure) {
-                let lost =
-                    matches!(outcome, Outcome::Issued(..) | Outcome::Withheld { successor: Some(_), .. });
+                let lost = outcome.brings_tokens();
                 tracing::error!(credential = id, lost, %failure, "the outcome of a refresh can not be stored");
                 break None;
             }
@@ -126,7 +125,7 @@ impl Refresher {
             if let Some(record) = would.filter(|_| !held) {
                 held = true;
                 tracing::error!(credential = id, %failure, "an outcome is in memory only, storing it is tried again");
-                if matches!(outcome, Outcome::Issued(..)) {
+                if outcome.brings_tokens() {
                     self.unsettled.hold(&id, Arc::clone(&record));
                 }
                 landing.tell(End {
@@ -148,8 +147,8 @@ impl Refresher {
                 tracing::info!(credential = id, "an outcome that was in memory only is stored now");
             }
         }
-        landing.tell(end.unwrap_or_else(|| End::of(None, Effect::Unstored)));
         self.remember(&server, &outcome, presented.as_ref()).await;
+        landing.land(end.unwrap_or_else(|| End::of(None, Effect::Unstored)));
     }
 
     /// One try to write the outcome of a refresh.
@@ -175,6 +174,7 @@ impl Refresher {
         };
         if old.attempt >= intent.attempt {
             // An earlier try did take place, though its answer was lost.
+            self.ring(server, &old);
             return Ok(End::of(Some(old.value), effect(outcome)));
         }
         let floor = self.floor().await.map_err(unavailable)?;
@@ -199,10 +199,25 @@ impl Refresher {
         changes.reserved();
         self.store.commit(changes).await?;
         tell(id, &new, outcome);
-        if let (Some(at), State::Live | State::InDoubt) = (new.due, new.state) {
+        self.ring(server, &new);
+        Ok(End::of(Some(new), effect(outcome)))
+    }
+
+    fn ring(&self, server: &Server, record: &Credential) {
+        if let (Some(at), State::Live | State::InDoubt) = (record.due, record.state) {
             self.bell.due(server.id.clone(), at);
         }
-        Ok(End::of(Some(new), effect(outcome)))
+    }
+
+    /// Has a verdict about a server's settings looked at once more when they were replaced while it was on its way: who
+    /// wrote the new ones could not wake what was not stored yet.
+    pub(super) async fn unless_overtaken(&self, server: &Server) {
+        let current = self.servers.get(&server.name).await;
+        if current.is_ok_and(|current| current.revision == server.revision) {
+            return;
+        }
+        self.circuits.forget(&server.id);
+        self.bell.changed(server.id.clone());
     }
 
     /// The credential was deleted or connected anew meanwhile: the tokens are kept apart, for they are good.
@@ -223,7 +238,7 @@ impl Refresher {
             _ => None,
         };
         if let Some(orphan) = orphan {
-            self.store.put_orphan(&mut changes, intent.nonce, &orphan)?;
+            self.store.put_orphan(&mut changes, intent.nonce, &orphan).await?;
             tracing::warn!(
                 credential = id,
                 "tokens came for a credential that has gone, they are kept to be revoked"
@@ -236,10 +251,15 @@ impl Refresher {
 
     /// Keeps what the answer taught about the server; and lets its schedule know that it is well.
     async fn remember(&self, server: &Server, outcome: &Outcome, presented: Option<&SecretString>) {
-        let Outcome::Issued(issued, _) = outcome else { return };
+        let issued = match outcome {
+            Outcome::Issued(issued, _) => issued,
+            Outcome::ClientRefused(_) | Outcome::RequestRefused(_) => {
+                return self.unless_overtaken(server).await;
+            }
+            _ => return,
+        };
         self.bell.well(&server.id);
-        let reusable = issued.tokens.refresh_token.as_ref().is_none_or(|token| Some(token) == presented);
-        let lesson = Lesson { style: issued.learned, reusable };
+        let lesson = Lesson::of(issued, presented);
         if lesson != Lesson::default() {
             self.servers.learn(server, lesson).await;
         }

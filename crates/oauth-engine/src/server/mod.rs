@@ -133,10 +133,7 @@ impl Servers {
     async fn try_learn(&self, server: &Server, lesson: Lesson) -> Result<(), StorageError> {
         let Some(found) = self.read(&server.name).await? else { return Ok(()) };
         let mut record = found.value;
-        let learned = Lesson {
-            style: lesson.style.or(record.lesson.style),
-            reusable: lesson.reusable || record.lesson.reusable,
-        };
+        let learned = lesson.and(record.lesson);
         if record.revision != server.revision || record.lesson == learned {
             return Ok(());
         }

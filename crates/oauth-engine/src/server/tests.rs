@@ -63,7 +63,7 @@ fn draft(url: &str) -> Draft {
     }
 }
 
-const LESSON: Lesson = Lesson { style: Some(AuthStyle::InParams), reusable: true };
+const LESSON: Lesson = Lesson { style: Some(AuthStyle::InParams), reusable: true, rotates: false };
 
 #[tokio::test]
 async fn a_server_is_built_once_until_it_is_written_or_deleted() {
@@ -104,11 +104,15 @@ async fn a_lesson_is_kept_across_restarts_for_that_revision_only() {
         assert_eq!((taught.provider.rotation(), taught.revision), (Rotation::Reusable, server.revision));
         assert_eq!(servers.read("a").await.unwrap().unwrap().lesson, LESSON);
     }
+    // A token that was replaced but once makes all of them doubtful again.
+    servers.learn(&server, Lesson { rotates: true, ..Lesson::default() }).await;
+    assert_eq!(servers.get("a").await.unwrap().provider.rotation(), Rotation::Unknown);
+    let lesson = Lesson { rotates: true, ..LESSON };
     // Less news does not undo more.
     let stamp = servers.read("a").await.unwrap().unwrap().stamp;
-    servers.learn(&server, Lesson { style: None, reusable: false }).await;
+    servers.learn(&server, Lesson { style: None, reusable: false, rotates: false }).await;
     let record = servers.read("a").await.unwrap().unwrap();
-    assert_eq!((record.lesson, record.stamp), (LESSON, stamp), "nothing is written for nothing new");
+    assert_eq!((record.lesson, record.stamp), (lesson, stamp), "nothing is written for nothing new");
 
     servers.write("a", draft("https://one.example/t"), NOW).await.unwrap();
     servers.learn(&server, LESSON).await;

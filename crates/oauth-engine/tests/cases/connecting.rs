@@ -257,6 +257,23 @@ async fn a_handed_in_refresh_token_is_used_once_and_then_kept_fresh() {
     assert_eq!(told, ["handed in", "refresh_1"]);
 }
 
+/// Clients repeat a request whose answer they did not get; a spent refresh token kills its successor.
+#[tokio::test]
+async fn a_refresh_token_that_was_replaced_is_not_presented_again_when_the_request_is_repeated() {
+    for (turn, calls) in [(Turn::Rotating(Duration::ZERO), 1), (Turn::Reusable, 2)] {
+        let world = World::new();
+        let house = world.open().await;
+        house.server("mock", A, json!({})).await;
+        world.idp.with(A, |realm| realm.turn = turn);
+        for _ in 0..2 {
+            house.write("a", json!({ "server": "mock", "refresh_token": "handed in" })).await.empty();
+        }
+        assert_eq!(world.idp.calls(), calls, "{turn:?}");
+        world.pass(3500).await;
+        assert_eq!(house.read("a").await.token(), format!("token_{}", calls + 1), "{turn:?}");
+    }
+}
+
 #[tokio::test]
 async fn the_old_credential_stays_until_a_handed_in_token_is_accepted() {
     let world = World::new();
@@ -295,6 +312,53 @@ async fn the_same_code_twice_is_answered_alike_without_a_second_call() {
     world.pass(2).await;
     house.write("a", fields).await.invalid();
     assert_eq!(world.idp.calls(), 3, "after ten minutes it is an ordinary code");
+}
+
+#[tokio::test]
+async fn the_same_code_is_exchanged_again_when_what_it_made_is_of_no_use() {
+    let world = World::new();
+    let house = world.open().await;
+    house.config(json!({ "tune_refresh_check_interval_seconds": 0 })).await;
+    let fields = |server: &str| json!({ "server": server, "code": "code*", "redirect_url": "http://r" });
+    let calls = |host: &str| world.told(host).len();
+
+    // The provider refused its refresh token for good.
+    house.server("refused", "a.example", json!({})).await;
+    house.write("a", fields("refused")).await.empty();
+    world.idp.script("a.example", [Act::Answer(400, json!({ "error": "invalid_grant" }), &[])]);
+    house.read_min("a", 4000).await.invalid();
+    house.write("a", fields("refused")).await.empty();
+    assert_eq!(calls("a.example"), 3);
+    assert_eq!(house.read("a").await.warnings(), [""; 0]);
+    assert_eq!(house.read("a").await.token(), "token_2");
+
+    // It has expired and cannot be refreshed.
+    house.server("short", "b.example", json!({})).await;
+    world.idp.with("b.example", |realm| realm.turn = Turn::None);
+    world.idp.lives("b.example", [json!(5), json!(600)]);
+    house.write("b", fields("short")).await.empty();
+    assert_eq!(house.read("b").await.invalid(), "token expired");
+    house.write("b", fields("short")).await.empty();
+    assert_eq!(house.read("b").await.token(), "token_2");
+
+    // It waits, for its server went elsewhere.
+    house.server("moved", "c.example", json!({})).await;
+    house.write("c", fields("moved")).await.empty();
+    house.server("moved", "d.example", json!({})).await;
+    assert!(house.read_min("c", 4000).await.invalid().contains("another origin"));
+    house.write("c", fields("moved")).await.empty();
+    assert_eq!((calls("c.example"), calls("d.example")), (1, 1));
+    assert_eq!(house.read("c").await.warnings(), [""; 0]);
+
+    // Its server is another client since.
+    house.server("rewritten", "e.example", json!({})).await;
+    house.write("e", fields("rewritten")).await.empty();
+    house.server("rewritten", "e.example", json!({})).await;
+    house.write("e", fields("rewritten")).await.empty();
+    assert_eq!(house.read("e").await.token(), "token_2");
+    house.write("e", fields("rewritten")).await.empty();
+    assert_eq!(calls("e.example"), 2, "and now it is of use");
+    world.check().await;
 }
 
 #[tokio::test]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
-use vestal_logical::testing::SimClock;
+use serde_json::{Value, json};
+use vestal_logical::testing::{SimClock, call};
 use vestal_logical::{Body, Call, Clock, Error, Kind, MountPoint, Mounted, Operation, Reply, Timestamp};
 
 /// An answer, taken apart.
@@ -53,7 +53,7 @@ impl Got {
     /// The text of a 500.
     pub(crate) fn internal(self) -> String {
         match self {
-            Self::Failed(Kind::Internal, text) => text,
+            Self::Failed(Kind::Internal | Kind::Upstream, text) => text,
             other => panic!("{other:?}"),
         }
     }
@@ -97,24 +97,8 @@ impl Door {
         let Some(matched) = self.mounted.dispatch.find(path) else {
             return Err(Error::unsupported_path()).into();
         };
-        let data = match data {
-            Value::Object(members) => members,
-            _ => Map::new(),
-        };
-        let call = Call {
-            id: "request".to_owned(),
-            operation,
-            mount: Arc::clone(&self.mount),
-            path: path.to_owned(),
-            captures: matched.captures.clone(),
-            data,
-            caller: None,
-            credential: None,
-            wrap: None,
-            peer: None,
-            now: self.clock.now(),
-            deadline,
-        };
+        let call = call(&self.mount, operation, path, &matched.captures, &data);
+        let call = Call { now: self.clock.now(), deadline, ..call };
         self.mounted.dispatch.run(&matched, &call).await.into()
     }
 

@@ -1,4 +1,4 @@
-//! What goes wrong in practice (`hazards.md`), each with its rule.
+//! What goes wrong in practice (H1 to H8 in `docs/references.md`), each with its rule.
 
 use std::time::Duration;
 
@@ -11,6 +11,16 @@ use crate::world::{Door, Got, START, World};
 
 const A: &str = "a.example";
 const LOST: &str = "the answer to an earlier refresh was lost";
+
+/// Lets other threads run until a condition holds, and fails when it does not within a minute.
+#[expect(clippy::disallowed_methods, reason = "threads of the test's own live in real time")]
+async fn until(what: &str, condition: impl Fn() -> bool) {
+    let start = std::time::Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_mins(1), "waited a minute for {what}");
+        tokio::task::yield_now().await;
+    }
+}
 
 pub(crate) fn reading(door: &Door, name: &'static str) -> tokio::task::JoinHandle<Got> {
     let door = door.clone();
@@ -72,14 +82,13 @@ async fn h01_a_thousand_readers_on_many_threads_are_one_token_call() {
     let (world, house) = world_with(5, json!({})).await;
     world.idp.script(A, [Act::Hang]);
     let readers: Vec<_> = (0..1000).map(|_| reading(&house.door(), "a")).collect();
-    while world.idp.calls() < 2 {
-        tokio::task::yield_now().await;
-    }
+    until("the call", || world.idp.calls() >= 2).await;
     // The call hangs by the time its door is open: letting go before would let nobody go.
-    while !readers.iter().any(tokio::task::JoinHandle::is_finished) {
+    until("a reader to be answered", || {
         world.idp.let_go();
-        tokio::task::yield_now().await;
-    }
+        readers.iter().any(tokio::task::JoinHandle::is_finished)
+    })
+    .await;
     for reader in readers {
         assert_eq!(reader.await.unwrap().token(), "token_2");
     }

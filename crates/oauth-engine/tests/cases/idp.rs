@@ -36,6 +36,8 @@ pub(crate) enum Act {
     RequestLost,
     /// It waits until let go, or its time limit; carried out only when let go.
     Hang,
+    /// As `Answer`, but not before it is let go.
+    Late(u16, Value),
     /// A success that cannot be read; carried out.
     Garbage,
 }
@@ -266,14 +268,19 @@ async fn send(idp: &Idp, request: &OutboundRequest) -> Result<OutboundResponse, 
             idp.ledger.lock().unwrap()[mark].fate = format!("answered {status}");
             Ok(answer(status, &body, headers))
         }
-        Some(Act::RequestLost) => Err(TransportError::Broken("connection reset".to_owned())),
+        Some(Act::RequestLost) => Err(TransportError::Reset("connection reset".to_owned())),
         Some(Act::AnswerLost) => {
             idp.carry_out(&host, &form, mark);
-            Err(TransportError::Broken("connection reset".to_owned()))
+            Err(TransportError::Reset("connection reset".to_owned()))
         }
         Some(Act::Garbage) => {
             idp.carry_out(&host, &form, mark);
             Ok(answer(200, &json!("no object"), &[]))
+        }
+        Some(Act::Late(status, body)) => {
+            idp.gate.subscribe().changed().await.unwrap();
+            idp.ledger.lock().unwrap()[mark].fate = format!("answered {status}");
+            Ok(answer(status, &body, &[]))
         }
         Some(Act::Hang) => {
             let mut gate = idp.gate.subscribe();

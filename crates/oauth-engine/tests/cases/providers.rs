@@ -1,4 +1,4 @@
-//! What providers do (`hazards.md` H9 to H20), each with its rule.
+//! What providers do (H9 to H20 in `docs/references.md`), each with its rule.
 
 use std::time::Duration;
 

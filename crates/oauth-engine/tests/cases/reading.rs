@@ -7,18 +7,18 @@ use vestal_logical::{Kind, Operation, Timestamp};
 use crate::idp::{Act, Turn};
 use crate::world::{Got, House, START, World};
 
-const A: &str = "a.example";
-const GONE: &str =
+pub(crate) const A: &str = "a.example";
+pub(crate) const GONE: &str =
     "server \"mock\" has configuration problems: server configuration does not exist (was it deleted?)";
 
-async fn house(world: &World) -> House {
+pub(crate) async fn house(world: &World) -> House {
     let house = world.open().await;
     house.server("mock", A, json!({})).await;
     house
 }
 
 /// No refreshing in the background, as in the reference's own tests.
-async fn quiet_house(world: &World) -> House {
+pub(crate) async fn quiet_house(world: &World) -> House {
     let house = house(world).await;
     house.config(json!({ "tune_refresh_check_interval_seconds": 0 })).await;
     house
@@ -196,18 +196,18 @@ async fn x14_to_x17_minimum_seconds_with_failures() {
     let refused = "refresh failed: server rejected request: invalid_grant";
     assert_eq!(house.read_min("a", 300).await.invalid(), refused, "X16");
     assert_eq!(house.read("a").await.warnings(), [format!("token will expire: {refused}")], "X16");
-}
 
-#[tokio::test]
-async fn x17_a_deleted_server_is_told_before_anything_else() {
-    let world = World::new();
-    let house = quiet_house(&world).await;
-    house.connect_with("a", json!({ "server": "mock", "maximum_expiry_seconds": 120 })).await;
-    world.idp.script(A, [Act::Answer(500, json!({}), &[])]);
-    house.read_min("a", 300).await.invalid();
     house.door().delete("servers/mock").await.empty();
-    assert_eq!(house.read_min("a", 300).await.invalid(), GONE);
-    assert_eq!(house.read("a").await.warnings(), [GONE]);
+    assert_eq!(house.read_min("a", 300).await.invalid(), GONE, "X17");
+    let got = house.read("a").await;
+    assert_eq!(got.warnings(), [GONE], "X17: it wins over the user error");
+    assert_eq!(house.read("a").await.token(), "token_2", "X17");
+
+    house.server("mock", A, json!({})).await;
+    assert_eq!(house.read_min("a", 300).await.invalid(), refused, "the server is there again");
+    assert_eq!(house.read("a").await.warnings(), [format!("token will expire: {refused}")]);
+    assert_eq!(world.idp.calls(), 4, "nobody was called for what is broken");
+    world.check().await;
 }
 
 #[tokio::test]

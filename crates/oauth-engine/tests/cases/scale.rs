@@ -2,94 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use serde_json::json;
 use vestal_logical::testing::settle;
-use vestal_storage::{
-    Batch, Changes, Empty, Key, Leadership, MemoryStore, Physical, Place, Seek, Seq, StorageError, Stored,
-    Watcher,
-};
+use vestal_storage::testing::Counting;
+use vestal_storage::{Changes, Empty, Place};
 
 use crate::world::{Json, START, World};
 
 const A: &str = "a.example";
-
-/// Counts what is read.
-#[derive(Default)]
-struct Counting {
-    disk: MemoryStore,
-    gets: AtomicU64,
-    keys: AtomicU64,
-    commits: AtomicU64,
-}
-
-impl Counting {
-    fn taken(&self) -> (u64, u64, u64) {
-        let take = |counter: &AtomicU64| counter.swap(0, Ordering::Relaxed);
-        (take(&self.gets), take(&self.keys), take(&self.commits))
-    }
-}
-
-impl Physical for Counting {
-    fn kind(&self) -> &'static str {
-        self.disk.kind()
-    }
-
-    fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Stored>, StorageError>> {
-        self.gets.fetch_add(1, Ordering::Relaxed);
-        self.disk.get(key)
-    }
-
-    fn page<'a>(
-        &'a self,
-        prefix: &'a Key,
-        seek: Seek<'a>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<(Key, Stored)>, StorageError>> {
-        Box::pin(async move {
-            let page = self.disk.page(prefix, seek, limit).await?;
-            self.keys.fetch_add(page.len() as u64, Ordering::Relaxed);
-            Ok(page)
-        })
-    }
-
-    fn keys<'a>(
-        &'a self,
-        prefix: &'a Key,
-        seek: Seek<'a>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Key>, StorageError>> {
-        Box::pin(async move {
-            let keys = self.disk.keys(prefix, seek, limit).await?;
-            self.keys.fetch_add(keys.len() as u64, Ordering::Relaxed);
-            Ok(keys)
-        })
-    }
-
-    fn commit(&self, batch: Batch) -> BoxFuture<'static, Result<Seq, StorageError>> {
-        self.commits.fetch_add(1, Ordering::Relaxed);
-        self.disk.commit(batch)
-    }
-
-    fn applied(&self) -> Seq {
-        self.disk.applied()
-    }
-
-    fn watch(&self, watcher: std::sync::Weak<dyn Watcher>) {
-        self.disk.watch(watcher);
-    }
-
-    fn leadership(&self) -> &dyn Leadership {
-        self.disk.leadership()
-    }
-
-    fn close(&self) -> BoxFuture<'_, Result<(), StorageError>> {
-        self.disk.close()
-    }
-}
 
 /// A world with that many credentials of one server, all issued at the start and due within three minutes of each other.
 async fn crowded(count: u64) -> (World, Arc<Counting>) {

@@ -1,4 +1,4 @@
-//! `auth-code-url` (specification §3.2).
+//! `auth-code-url` (reference §3.2).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

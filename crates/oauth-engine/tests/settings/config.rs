@@ -1,4 +1,4 @@
-//! `config` (specification §2).
+//! `config` (reference §2).
 
 use std::sync::Arc;
 

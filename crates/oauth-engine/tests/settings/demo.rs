@@ -92,7 +92,7 @@ async fn deliver(
     provider: &DemoProvider,
     request: OutboundRequest,
 ) -> Result<OutboundResponse, TransportError> {
-    let broken = || TransportError::Broken("provider.test: connection reset".to_owned());
+    let broken = || TransportError::Reset("provider.test: connection reset".to_owned());
     let uri = match request.url.query() {
         Some(query) => format!("{}?{query}", request.url.path()),
         None => request.url.path().to_owned(),

@@ -1,14 +1,8 @@
 //! Servers, configuration and authorization URLs as clients see them, and whole flows against the demo provider.
 //!
-//! Tests that stand for a row of the case table (specification §10) are named after it.
+//! Tests that stand for a row of the case table (reference §10, `docs/references.md`) are named after it.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod demo;
 mod mount;

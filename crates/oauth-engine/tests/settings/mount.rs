@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use vestal_crypto::{Keyring, SeededEntropy};
-use vestal_logical::testing::SimClock;
+use vestal_logical::testing::{SimClock, call};
 use vestal_logical::{
     Body, Call, Clock, EngineKind, Error, HttpTransport, Kind, MountContext, MountPoint, Mounted, Operation,
     OutboundRequest, OutboundResponse, Timestamp, TransportError,
@@ -144,20 +144,9 @@ impl Mount {
             path.push('/');
         }
         let matched = self.mounted.dispatch.find(&path).ok_or_else(Error::unsupported_path)?;
-        let call = Call {
-            id: "request".to_owned(),
-            operation,
-            mount: Arc::clone(&self.point),
-            path,
-            captures: matched.captures.clone(),
-            data: data.as_object().cloned().unwrap_or_else(Map::new),
-            caller: None,
-            credential: None,
-            wrap: None,
-            peer: None,
-            now: self.clock.now(),
-            deadline: self.clock.now().plus(Duration::from_secs(90)),
-        };
+        let now = self.clock.now();
+        let call = call(&self.point, operation, &path, &matched.captures, &data);
+        let call = Call { now, deadline: now.plus(Duration::from_secs(90)), ..call };
         let reply = self.mounted.dispatch.run(&matched, &call).await?;
         let data = (reply.body != Body::Empty).then(|| reply.body_json());
         Ok((data, reply.warnings))

@@ -118,10 +118,17 @@ async fn a_rotated_refresh_token_outlives_an_id_token_that_does_not_verify() {
     let first = mount.read("creds/a").await.data();
     demo.control().inject(Rule::next(2, Endpoint::Token, Fault::set("id_token", json!("e30.e30.e30"))));
     mount.clock.advance(Duration::from_secs(3595)).await;
-    for _ in 0..2 {
+    for calls in [1, 0, 1] {
+        demo.seen();
         let text = mount.read("creds/a").await.refused(400);
         assert!(text.starts_with("refresh failed: oidc: "), "{text}");
+        let asked = demo.paths().into_iter().filter(|path| path == "/token").count();
+        assert_eq!(asked, calls, "a reader who follows at once costs no rotation");
+        if calls == 0 {
+            mount.clock.advance(Duration::from_secs(30)).await;
+        }
     }
+    mount.clock.advance(Duration::from_secs(30)).await;
     let healed = mount.read("creds/a").await.data();
     assert_ne!(healed["access_token"], first["access_token"]);
     assert_ne!(healed["extra_data"]["id_token"], first["extra_data"]["id_token"]);

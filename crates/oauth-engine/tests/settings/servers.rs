@@ -1,4 +1,4 @@
-//! `servers` (specification §3.1).
+//! `servers` (reference §3.1).
 
 use std::sync::Arc;
 

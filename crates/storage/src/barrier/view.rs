@@ -86,19 +86,14 @@ impl View {
         after: Option<&Cursor>,
         limit: usize,
     ) -> Result<Page<R>, StorageError> {
-        self.records(prefix, None, after, limit).await
-    }
-
-    /// As [`page`](Self::page), but only where the part next to `prefix` is a structural word before `up_to`. With
-    /// zero-padded hex instants for words: everything due before an instant.
-    pub async fn page_up_to<R: Record>(
-        &self,
-        prefix: &Place,
-        up_to: &str,
-        after: Option<&Cursor>,
-        limit: usize,
-    ) -> Result<Page<R>, StorageError> {
-        self.records(prefix, Some(up_to), after, limit).await
+        let stored = self.barrier.physical().page(&self.key(prefix)?, seek(after), limit).await?;
+        let (stored, next) = cut(stored, |(key, _)| key, None);
+        let mut items = Vec::with_capacity(stored.len());
+        for (key, stored) in stored {
+            let value = self.barrier.slot().open(&key, &stored.sealed)?;
+            items.push(self.item(&key, value, stored.stamp)?);
+        }
+        Ok(Page { items, next })
     }
 
     /// As [`page`](Self::page), without reading the records.
@@ -111,7 +106,8 @@ impl View {
         self.places(prefix, None, after, limit).await
     }
 
-    /// As [`page_up_to`](Self::page_up_to), without reading the records.
+    /// As [`keys`](Self::keys), but only where the part next to `prefix` is a structural word before `up_to`. With
+    /// zero-padded hex instants for words: everything due before an instant.
     pub async fn keys_up_to(
         &self,
         prefix: &Place,
@@ -154,25 +150,6 @@ impl View {
 
     pub(super) fn prefix(&self) -> Result<&Key, StorageError> {
         self.prefix.as_ref().as_ref().map_err(Clone::clone)
-    }
-
-    async fn records<R: Record>(
-        &self,
-        prefix: &Place,
-        up_to: Option<&str>,
-        after: Option<&Cursor>,
-        limit: usize,
-    ) -> Result<Page<R>, StorageError> {
-        let below = self.key(prefix)?;
-        let stored = self.barrier.physical().page(&below, seek(after), limit).await?;
-        let end = up_to.map(|word| below.plain(word));
-        let (stored, next) = cut(stored, |(key, _)| key, end.as_ref());
-        let mut items = Vec::with_capacity(stored.len());
-        for (key, stored) in stored {
-            let value = self.barrier.slot().open(&key, &stored.sealed)?;
-            items.push(self.item(&key, value, stored.stamp)?);
-        }
-        Ok(Page { items, next })
     }
 
     async fn places(

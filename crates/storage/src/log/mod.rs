@@ -170,8 +170,10 @@ impl Log {
                 Ok(())
             }
             Err(error) => {
-                // A header cut short is taken for a torn one; the name need not stay.
-                let _ = std::fs::remove_file(&path);
+                // A header cut short is taken for a torn one; the name need not stay. A file that was there is not ours.
+                if error.kind() != io::ErrorKind::AlreadyExists {
+                    let _ = std::fs::remove_file(&path);
+                }
                 Err(Failed { uncertain: false, error: cannot("create", &path, &error) })
             }
         }

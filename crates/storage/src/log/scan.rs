@@ -76,7 +76,9 @@ impl Scan {
             let end = walk.at.map_or(0, |at| at.frame);
             walk.segments.push(facts(*index, path, end));
         }
-        let end = walk.at.unwrap_or(bounds.base);
+        // Segments of before the base export may be there alone, when it was the last thing that happened.
+        let end = walk.at.filter(|at| at.frame >= bounds.base.frame || bounds.known > bounds.base.frame);
+        let end = end.unwrap_or(bounds.base);
         if end.frame < bounds.known.max(bounds.base.frame) {
             let newest = segments
                 .last()

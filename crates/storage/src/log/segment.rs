@@ -45,10 +45,10 @@ pub(crate) fn list(directory: &Path) -> Result<Vec<(u64, PathBuf)>, StorageError
         let name = entry.file_name();
         let index =
             name.to_str().and_then(|name| name.strip_suffix(".log")).and_then(|stem| stem.parse().ok());
-        let Some(index) = index else {
-            return Err(StorageError::Corrupt(format!("`{}` is no part of the log", entry.path().display())));
-        };
-        segments.push((index, entry.path()));
+        // What has another name is not ours: a file system's, or left by whoever looked.
+        if let Some(index) = index {
+            segments.push((index, entry.path()));
+        }
     }
     segments.sort_unstable();
     Ok(segments)

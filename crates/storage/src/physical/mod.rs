@@ -3,7 +3,7 @@
 pub mod memory;
 pub mod sled;
 
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 
 use futures::future::BoxFuture;
 use vestal_crypto::Sealed;
@@ -87,6 +87,3 @@ pub trait Physical: Send + Sync + 'static {
     /// Finishes what was accepted and lets go of files and locks. Later calls answer `Unavailable`.
     fn close(&self) -> BoxFuture<'_, Result<(), StorageError>>;
 }
-
-/// A store shared by everything above it.
-pub type SharedPhysical = Arc<dyn Physical>;

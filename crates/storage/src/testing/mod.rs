@@ -1,8 +1,8 @@
-//! Proves stores: one suite that every [`Physical`](crate::Physical) passes, and a store that fails as told.
+//! Proves stores: one suite that every [`Physical`](crate::Physical) passes, a store that fails as told, and one that counts.
 //!
 //! Only with the feature `testing`. Knows nothing of the barrier.
 
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -12,6 +12,7 @@
 )]
 
 pub mod conformance;
+mod counting;
 pub mod fault;
 mod files;
 pub(crate) mod random;
@@ -19,5 +20,6 @@ pub(crate) mod random;
 #[cfg(test)]
 mod tests;
 
+pub use counting::Counting;
 pub use fault::{Fault, FaultStore, Target, every_crash};
 pub use files::store_file;

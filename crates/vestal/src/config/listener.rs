@@ -1,36 +1,36 @@
 //! `listener "tcp" { address = … }`.
 
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use vestal_hcl::{Body, Item};
 use vestal_http_api::{Limits, ListenerOptions, MinTls, TlsFiles};
 
-use super::keys;
 use super::reader::duration;
+use super::{LookUp, keys};
 
 /// One address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Listener {
-    pub(crate) address: SocketAddr,
+pub struct Listener {
+    pub address: SocketAddr,
     tls: Option<(PathBuf, PathBuf, bool)>,
     limits: Limits,
 }
 
 impl Listener {
     /// Plain HTTP with the usual bounds.
-    pub(crate) fn plain(address: SocketAddr) -> Self {
+    pub fn plain(address: SocketAddr) -> Self {
         Self { address, tls: None, limits: Limits::default() }
     }
 
     /// Whether it speaks TLS.
-    pub(crate) fn is_tls(&self) -> bool {
+    pub fn is_tls(&self) -> bool {
         self.tls.is_some()
     }
 
     /// How the HTTP server wants it.
-    pub(crate) fn options(&self) -> ListenerOptions {
+    pub fn options(&self) -> ListenerOptions {
         let tls = self.tls.clone().map(|(certificate, key, only_13)| TlsFiles {
             certificate,
             key,
@@ -40,7 +40,7 @@ impl Listener {
     }
 
     /// As shown at start, bound to this address.
-    pub(crate) fn shown_at(&self, address: SocketAddr) -> String {
+    pub fn shown_at(&self, address: SocketAddr) -> String {
         format!("tcp (addr: \"{address}\", tls: \"{}\")", if self.is_tls() { "enabled" } else { "disabled" })
     }
 }
@@ -65,6 +65,7 @@ pub(super) fn read(
     kind: &str,
     body: &Body,
     item: &Item,
+    look_up: LookUp,
     notes: &mut Vec<String>,
 ) -> anyhow::Result<Listener> {
     if kind != "tcp" {
@@ -83,7 +84,7 @@ pub(super) fn read(
         );
     }
     let address = match body.last("address") {
-        Some(item) => resolve(item)?,
+        Some(item) => resolve(item, look_up)?,
         None => SocketAddr::from(([127, 0, 0, 1], 8200)),
     };
     let listener = Listener { address, tls: tls(body, item)?, limits: limits(body)? };
@@ -96,18 +97,11 @@ pub(super) fn read(
     Ok(listener)
 }
 
-fn resolve(item: &Item) -> anyhow::Result<SocketAddr> {
+fn resolve(item: &Item, look_up: LookUp) -> anyhow::Result<SocketAddr> {
     let line = item.at().line;
-    let text = item.text()?;
-    located(&text).with_context(|| format!("`address` on line {line} must be host:port"))
-}
-
-/// The address of `host:port`; without a host, every address of this machine. Of several, IPv4 goes first, as in Go.
-pub(crate) fn located(text: &str) -> anyhow::Result<SocketAddr> {
-    let host_missing = text.starts_with(':');
-    let whole = if host_missing { format!("0.0.0.0{text}") } else { text.to_owned() };
-    let found: Vec<SocketAddr> = whole.to_socket_addrs()?.collect();
-    found.iter().find(|address| address.is_ipv4()).or(found.first()).copied().context("it names no address")
+    let found =
+        look_up(&item.text()?).with_context(|| format!("`address` on line {line} must be host:port"))?;
+    found.with_context(|| format!("`address` on line {line} names no address"))
 }
 
 fn tls(body: &Body, item: &Item) -> anyhow::Result<Option<(PathBuf, PathBuf, bool)>> {

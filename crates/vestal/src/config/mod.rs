@@ -8,7 +8,8 @@ mod listener;
 mod reader;
 mod storage;
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,33 +17,45 @@ use anyhow::{Context as _, bail};
 use vestal_core::{AuditStanza, SealSettings};
 use vestal_hcl::{Body, Item};
 
-pub(crate) use listener::{Listener, located};
+pub use listener::Listener;
 use reader::{duration, lines};
-pub(crate) use storage::Storage;
+pub use storage::Storage;
+
+/// Finds the address of `host:port`. Reading a configuration meets the network here and nowhere else.
+pub type LookUp = fn(&str) -> io::Result<Option<SocketAddr>>;
+
+/// Asks the system for the address of `host:port`; without a host, every address of this machine. Of several, IPv4 goes
+/// first, as in Go.
+pub fn located(text: &str) -> io::Result<Option<SocketAddr>> {
+    let host_missing = text.starts_with(':');
+    let whole = if host_missing { format!("0.0.0.0{text}") } else { text.to_owned() };
+    let found: Vec<SocketAddr> = whole.to_socket_addrs()?.collect();
+    Ok(found.iter().find(|address| address.is_ipv4()).or(found.first()).copied())
+}
 
 const USUAL_LEASE: Duration = Duration::from_hours(768);
 
 /// What a configuration file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Config {
-    pub(crate) storage: Storage,
-    pub(crate) listeners: Vec<Listener>,
-    pub(crate) seal: SealSettings,
-    pub(crate) audit: Vec<AuditStanza>,
+pub struct Config {
+    pub storage: Storage,
+    pub listeners: Vec<Listener>,
+    pub seal: SealSettings,
+    pub audit: Vec<AuditStanza>,
     /// Where the API may let audit devices write.
-    pub(crate) audit_directory: PathBuf,
+    pub audit_directory: PathBuf,
     /// Whether the API may let audit devices write anywhere.
-    pub(crate) audit_anywhere: bool,
-    pub(crate) cluster_name: String,
-    pub(crate) default_lease: Duration,
-    pub(crate) max_lease: Duration,
+    pub audit_anywhere: bool,
+    pub cluster_name: String,
+    pub default_lease: Duration,
+    pub max_lease: Duration,
     /// Whether keys must stay out of swap.
-    pub(crate) lock_memory: bool,
-    pub(crate) log_level: Option<String>,
-    pub(crate) log_json: bool,
-    pub(crate) pid_file: Option<PathBuf>,
+    pub lock_memory: bool,
+    pub log_level: Option<String>,
+    pub log_json: bool,
+    pub pid_file: Option<PathBuf>,
     /// What the operator should hear at start.
-    pub(crate) notes: Vec<String>,
+    pub notes: Vec<String>,
 }
 
 impl Config {
@@ -66,7 +79,7 @@ impl Config {
     }
 
     /// What dev mode is: everything in memory, one plain listener.
-    pub(crate) fn dev(address: SocketAddr) -> Self {
+    pub fn dev(address: SocketAddr) -> Self {
         Self {
             listeners: vec![Listener::plain(address)],
             audit_anywhere: true,
@@ -77,50 +90,23 @@ impl Config {
 
     /// Reads one or more files (of a directory, those that end in `.hcl` or `.json`, by name). What a later one says
     /// wins; listeners and audit stanzas add up.
-    pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<Self> {
-        let mut config = Self::empty();
-        let mut stored = None;
+    pub fn read(paths: &[PathBuf]) -> anyhow::Result<Self> {
+        let mut reading = Reading::new(located);
         for path in files(paths)? {
             let shown = path.display();
             let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read `{shown}`"))?;
             let body = vestal_hcl::parse(&text)
                 .with_context(|| format!("cannot read `{shown}` as configuration"))?;
-            config.add(&body, &mut stored).with_context(|| format!("in `{shown}`"))?;
+            reading.add(&body).with_context(|| format!("in `{shown}`"))?;
         }
-        match stored {
-            Some(storage) => config.storage = storage,
-            None => {
-                bail!("the configuration has no storage stanza; add `storage \"sled\" {{ path = \"…\" }}`")
-            }
-        }
-        if config.default_lease > config.max_lease {
-            bail!("`default_lease_ttl` is longer than `max_lease_ttl` (each is 768h when it is not set)");
-        }
-        if config.listeners.is_empty() {
-            bail!(
-                "the configuration has no listener stanza; add `listener \"tcp\" {{ address = \"127.0.0.1:8200\" … }}`"
-            );
-        }
-        Ok(config)
+        reading.finish()
     }
 
-    fn add(&mut self, body: &Body, stored: &mut Option<Storage>) -> anyhow::Result<()> {
-        only_once(body, &["storage", "backend"])?;
-        only_once(body, &["seal"])?;
-        for item in &body.items {
-            match item.key() {
-                "storage" | "backend" => *stored = Some(storage::read(item, &mut self.notes)?),
-                "listener" => {
-                    for (kind, body) in reader::labelled(item)? {
-                        self.listeners.push(listener::read(&kind, body, item, &mut self.notes)?);
-                    }
-                }
-                "seal" => self.seal = seal(item, &mut self.notes)?,
-                "audit" => self.audit.extend(audit(item)?),
-                _ => self.plain(item)?,
-            }
-        }
-        Ok(())
+    /// Reads a whole configuration that lies in no file.
+    pub fn parse(text: &str, look_up: LookUp) -> anyhow::Result<Self> {
+        let mut reading = Reading::new(look_up);
+        reading.add(&vestal_hcl::parse(text)?)?;
+        reading.finish()
     }
 
     fn plain(&mut self, item: &Item) -> anyhow::Result<()> {
@@ -138,6 +124,61 @@ impl Config {
             _ => self.notes.push(keys::unknown(item)),
         }
         Ok(())
+    }
+}
+
+/// Files that add up to one configuration.
+struct Reading {
+    config: Config,
+    storage: Option<Storage>,
+    look_up: LookUp,
+}
+
+impl Reading {
+    fn new(look_up: LookUp) -> Self {
+        Self { config: Config::empty(), storage: None, look_up }
+    }
+
+    fn add(&mut self, body: &Body) -> anyhow::Result<()> {
+        only_once(body, &["storage", "backend"])?;
+        only_once(body, &["seal"])?;
+        let Self { config, storage, look_up } = self;
+        for item in &body.items {
+            match item.key() {
+                "storage" | "backend" => *storage = Some(storage::read(item, &mut config.notes)?),
+                "listener" => {
+                    for (kind, body) in reader::labelled(item)? {
+                        config.listeners.push(listener::read(
+                            &kind,
+                            body,
+                            item,
+                            *look_up,
+                            &mut config.notes,
+                        )?);
+                    }
+                }
+                "seal" => config.seal = seal(item, &mut config.notes)?,
+                "audit" => config.audit.extend(audit(item)?),
+                _ => config.plain(item)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> anyhow::Result<Config> {
+        let Self { config, storage, .. } = self;
+        let Some(storage) = storage else {
+            bail!("the configuration has no storage stanza; add `storage \"sled\" {{ path = \"…\" }}`")
+        };
+        if config.default_lease > config.max_lease {
+            bail!("`default_lease_ttl` is longer than `max_lease_ttl` (each is 768h when it is not set)");
+        }
+        if config.listeners.is_empty() {
+            bail!(
+                "the configuration has no listener stanza; add `listener \"tcp\" {{ address = \"127.0.0.1:8200\" … }}`"
+            );
+        }
+        Ok(Config { storage, ..config })
     }
 }
 
@@ -258,7 +299,7 @@ fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
 
 impl Config {
     /// One line for each listener and the storage, as shown at start.
-    pub(crate) fn summary(&self, version: &str) -> String {
+    pub fn summary(&self, version: &str) -> String {
         lines(&[
             ("Storage", self.storage.shown()),
             ("Seal", seal_word(&self.seal).to_owned()),
@@ -268,7 +309,7 @@ impl Config {
     }
 }
 
-pub(crate) fn seal_word(seal: &SealSettings) -> &'static str {
+pub fn seal_word(seal: &SealSettings) -> &'static str {
     match seal {
         SealSettings::Shamir => "shamir",
         SealSettings::Passphrase => "passphrase",

@@ -10,7 +10,7 @@ use super::reader::only_labelled;
 
 /// Where sealed bytes lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Storage {
+pub enum Storage {
     /// In memory, gone when the process ends; for tests and development.
     Memory,
     /// In a directory.

@@ -155,7 +155,7 @@ fn addresses_are_hosts_and_ports() {
         (":8200", "0.0.0.0:8200"),
         ("[::1]:8200", "[::1]:8200"),
     ] {
-        assert_eq!(super::located(text).unwrap().to_string(), expected);
+        assert_eq!(super::located(text).unwrap().unwrap().to_string(), expected);
     }
     assert!(super::located("localhost").is_err());
 }

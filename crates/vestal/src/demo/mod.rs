@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::json;
+use vestal::config::{self, Config};
 use vestal_client::transport::Transport;
 use vestal_core::Vault;
 use vestal_crypto::SecretString;
@@ -17,7 +18,6 @@ use vestal_demo_provider::{DemoProvider, Options, Running};
 use vestal_http_api::ServeError;
 use vestal_logical::{Clock as _, SystemClock};
 
-use crate::config::{self, Config};
 use crate::say::say;
 use crate::server::{self, Served};
 
@@ -91,6 +91,7 @@ async fn end_after(seconds: Option<u64>) {
 /// Takes the asked port, or any free one when it is taken.
 async fn prepare(asked: &str) -> anyhow::Result<Served> {
     let address = config::located(asked).context("-listen must be host:port")?;
+    let address = address.context("-listen names no address")?;
     match server::prepare(&Config::dev(address)).await {
         Err(error) if is_taken(&error) => {
             say!("{address} is in use; this demonstration takes another port.\n");

@@ -11,8 +11,8 @@ use vestal_crypto::SecretString;
 use vestal_logical::{Answer, Operation, Reply, Request};
 
 use crate::cli::environment::{self, Environment};
-use crate::config;
 use crate::say::say;
+use vestal::config;
 
 /// What was asked of development.
 pub(crate) struct Dev {
@@ -32,7 +32,10 @@ impl Dev {
 /// Where development listens.
 pub(super) fn address(flag: Option<&str>, environment: &Environment) -> anyhow::Result<SocketAddr> {
     match flag.or_else(|| environment.value(environment::DEV_LISTEN_ADDRESS)) {
-        Some(text) => config::located(text).context("the development listen address must be host:port"),
+        Some(text) => {
+            let found = config::located(text).context("the development listen address must be host:port")?;
+            found.context("the development listen address names no address")
+        }
         None => Ok(SocketAddr::from(([127, 0, 0, 1], 8200))),
     }
 }
@@ -60,7 +63,7 @@ pub(crate) async fn furnish(
     vault: &Arc<Vault>,
     root_token: Option<&SecretString>,
 ) -> anyhow::Result<(SecretString, SecretString)> {
-    let made = vault.initialize(InitAsk { shares: 1, threshold: 1, passphrase: None }).await?;
+    let made = vault.initialize(InitAsk { shares: Some(1), threshold: Some(1), passphrase: None }).await?;
     let key = made.keys.first().cloned().context("initialisation gave no key")?;
     vault.unseal(key.clone()).await?;
     let in_base64 = made.keys_base64.first().cloned().unwrap_or(key);

@@ -1,5 +1,6 @@
 //! `vestal server`: reads the configuration, opens the vault, serves until told to stop.
 
+mod descriptors;
 mod dev;
 mod harden;
 mod logs;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use vestal::config::{Config, Listener};
 use vestal_client::transport::Transport;
 use vestal_core::{AuditSettings, Parts, Settings, Vault};
 use vestal_crypto::OsEntropy;
@@ -18,7 +20,6 @@ use vestal_http_api::{Bound, Server};
 use vestal_logical::SystemClock;
 
 use crate::cli::environment::{self, Environment};
-use crate::config::Config;
 use crate::registry;
 use crate::say::say;
 
@@ -61,7 +62,8 @@ pub(crate) struct Served {
 /// Takes the listeners' addresses, and opens store and vault; nothing is answered yet. An address that is taken is told
 /// before a store is made or anybody else's is touched.
 pub(crate) async fn prepare(config: &Config) -> anyhow::Result<Served> {
-    let listeners = config.listeners.iter().map(crate::config::Listener::options).collect();
+    let mut listeners: Vec<_> = config.listeners.iter().map(Listener::options).collect();
+    descriptors::provide(&mut listeners);
     let bound = Bound::to(listeners)?;
     let settings = Settings {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -137,7 +139,7 @@ pub(crate) async fn run(args: ServerArgs) -> anyhow::Result<()> {
 
 /// A vault goes on under the seal it was made with; a configuration that names another is wrong about who can open it.
 async fn same_seal(vault: &Arc<Vault>, config: &Config) -> anyhow::Result<()> {
-    let named = crate::config::seal_word(&config.seal);
+    let named = vestal::config::seal_word(&config.seal);
     match dev::seal_in_use(vault).await? {
         Some(in_use) if in_use != named => anyhow::bail!(
             "the vault was initialised with the seal `{in_use}`, and the configuration says `{named}`: name the seal it has; it cannot be moved to another yet"

@@ -4,10 +4,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use vestal::config::Storage;
 use vestal_core::SealSettings;
 use vestal_storage::{MemoryStore, Physical, SledOptions, SledStore};
-
-use crate::config::Storage;
 
 /// Blocks for as long as a rebuild takes, so it runs beside the async workers.
 pub(super) async fn open(storage: &Storage) -> anyhow::Result<Arc<dyn Physical>> {

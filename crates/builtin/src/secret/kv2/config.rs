@@ -43,17 +43,23 @@ struct Write {
     delete_version_after: Option<SignedSpan>,
 }
 
-/// A span in nanoseconds. All that is negative means the same, and is shown as one second less than nothing.
+/// A span in nanoseconds; null is as if it had not been sent. All that is negative means the same, and is shown as one second less than nothing.
 #[derive(Clone, Copy)]
-struct SignedSpan(i64);
+struct SignedSpan(Option<i64>);
 
 impl<'de> Deserialize<'de> for SignedSpan {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let nanos = duration_nanos(&Value::deserialize(deserializer)?).map_err(D::Error::custom)?;
-        if nanos < 0 {
-            return Ok(Self(-1_000_000_000));
+        let value = Value::deserialize(deserializer)?;
+        if value.is_null() {
+            return Ok(Self(None));
         }
-        i64::try_from(nanos).map(Self).map_err(|_| D::Error::custom("the duration is too long"))
+        let nanos = duration_nanos(&value).map_err(D::Error::custom)?;
+        if nanos < 0 {
+            return Ok(Self(Some(-1_000_000_000)));
+        }
+        i64::try_from(nanos)
+            .map(|nanos| Self(Some(nanos)))
+            .map_err(|_| D::Error::custom("the duration is too long"))
     }
 }
 
@@ -68,7 +74,7 @@ impl JsonSchema for SignedSpan {
 }
 
 async fn write(kv: &Arc<Kv2>, _: &Call, p: Write) -> Result<Reply<Value>, Error> {
-    let after = p.delete_version_after.map(|span| span.0);
+    let after = p.delete_version_after.and_then(|span| span.0);
     let p = &p;
     repeat(move || async move {
         let stored = kv.view.get::<Config>(&config_place()).await?;

@@ -70,7 +70,12 @@ async fn read(kv: &Arc<Kv2>, call: &Call, p: Read) -> Result<Reply<Value>, Error
     Ok(match kv.version(&p.path, p.version, call.now).await? {
         Found::Nothing => Reply::empty(),
         Found::Gone(metadata) => gone(&metadata),
-        Found::Here(data, metadata) => Reply::data(json!({ "data": data, "metadata": metadata })),
+        // Not `json!`, which would rewrite the numbers of a secret.
+        Found::Here(data, metadata) => {
+            let data = data.map_or(Value::Null, Value::Object);
+            let members = [("data".to_owned(), data), ("metadata".to_owned(), metadata)];
+            Reply::data(Value::Object(members.into_iter().collect()))
+        }
     })
 }
 
@@ -98,7 +103,7 @@ fn expected(options: &Members) -> Result<Option<i64>, Error> {
         Value::Bool(flag) => Some(i64::from(*flag)),
         Value::Number(number) => number.as_i64(),
         Value::String(text) if text.is_empty() => Some(0),
-        Value::String(text) => text.trim().parse().ok(),
+        Value::String(text) => text.parse().ok(),
         _ => None,
     };
     number.map(Some).ok_or_else(|| Error::invalid("error parsing check-and-set parameter"))

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -139,7 +140,7 @@ impl Write {
     fn changes_something(&self) -> bool {
         self.max_versions.is_some()
             || self.cas_required.is_some()
-            || self.delete_version_after.is_some()
+            || self.delete_version_after.is_some_and(|span| span.given().is_some())
             || self.custom_metadata.is_some()
             || self.metadata_cas_required.is_some()
     }
@@ -157,7 +158,7 @@ fn custom_text(value: &Value) -> Result<String, Error> {
 }
 
 fn custom_refused(reason: &str) -> Error {
-    Error::invalid(format!("custom_metadata validation failed: {reason}"))
+    Error::invalid(format!("custom_metadata validation failed: {reason}")).multi()
 }
 
 fn refuse_unfit(name: &str, value: &str) -> Result<(), Error> {
@@ -168,13 +169,14 @@ fn refuse_unfit(name: &str, value: &str) -> Result<(), Error> {
     Err(custom_refused("names have 1 to 128 printable bytes, values 1 to 512"))
 }
 
-/// Replaces the map, or merges into it and lets null delete.
+/// Replaces the map, or merges into it and lets null delete: a member, or all.
 fn custom(
     before: Option<&BTreeMap<String, String>>,
     given: &Members,
     merge: bool,
 ) -> Result<Option<BTreeMap<String, String>>, Error> {
-    let mut map = if merge { before.cloned().unwrap_or_default() } else { BTreeMap::new() };
+    let mut map =
+        if merge && given.0.is_some() { before.cloned().unwrap_or_default() } else { BTreeMap::new() };
     for (name, value) in given.0.iter().flatten() {
         if merge && value.is_null() {
             map.remove(name);
@@ -185,7 +187,8 @@ fn custom(
         }
     }
     if map.len() > 64 {
-        return Err(custom_refused("there may be at most 64 members"));
+        let count = map.len();
+        return Err(custom_refused(&format!("payload must contain at most 64 keys, provided {count}")));
     }
     Ok((!map.is_empty()).then_some(map))
 }
@@ -196,15 +199,19 @@ fn apply(metadata: &mut Metadata, p: &Write, mount_requires_cas: bool, merge: bo
             return Err(Error::invalid("metadata check-and-set parameter required for this call"));
         }
         Some(version) if version != metadata.settings_version => {
-            return Err(Error::invalid("metadata check-and-set parameter did not match the current version"));
+            return Err(Error::invalid(match (metadata.settings_version, metadata.current) {
+                (0, 0) => "metadata_cas must be 0 when creating new metadata",
+                _ => "metadata check-and-set parameter does not match the current version",
+            }));
         }
         _ => {}
     }
     metadata.max_versions = p.max_versions.unwrap_or(metadata.max_versions);
     metadata.cas_required = p.cas_required.unwrap_or(metadata.cas_required);
     metadata.settings_cas_required = p.metadata_cas_required.unwrap_or(metadata.settings_cas_required);
-    if let Some(span) = p.delete_version_after {
-        metadata.delete_version_after = i64::try_from(span.span().as_nanos()).map_err(Error::internal)?;
+    if let Some(seconds) = p.delete_version_after.and_then(Seconds::given) {
+        let span = Duration::from_secs(seconds);
+        metadata.delete_version_after = i64::try_from(span.as_nanos()).map_err(Error::internal)?;
     }
     if let Some(given) = &p.custom_metadata {
         metadata.custom = custom(metadata.custom.as_ref(), given, merge)?;

@@ -1,4 +1,4 @@
-//! kv with versions (`vault-api.md` §2.4, §3.7): check-and-set, soft deletion, destruction, metadata.
+//! kv with versions (core §2.4, §3.7): check-and-set, soft deletion, destruction, metadata.
 //!
 //! A secret is one metadata record and one record per version, changed in one batch that expects the metadata
 //! unchanged: numbers are never given twice, and a version is never visible without its metadata.

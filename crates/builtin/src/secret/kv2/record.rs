@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use vestal_logical::Timestamp;
-use vestal_storage::Record;
+use vestal_logical::{Timestamp, json};
+use vestal_storage::{Record, StorageError};
 
 /// How many versions are kept when nobody says otherwise.
 const USUAL_VERSIONS: u64 = 10;
@@ -108,7 +108,9 @@ impl Metadata {
         let after = match (config.delete_version_after, self.delete_version_after) {
             (negative, _) if negative < 0 => 0,
             (mount, 0) => mount,
-            (_, own) => own,
+            (0, own) => own,
+            // Nobody outlives what the mount allows.
+            (mount, own) => mount.min(own),
         };
         let deletion =
             u64::try_from(after).ok().filter(|nanos| *nanos > 0).map(std::time::Duration::from_nanos);
@@ -136,6 +138,14 @@ pub(super) struct Content(pub(super) Option<Map<String, Value>>);
 
 impl Record for Content {
     const VERSION: u8 = 1;
+
+    fn decode(body: &[u8]) -> Result<Self, StorageError> {
+        match json::stored(body)? {
+            Value::Null => Ok(Self(None)),
+            Value::Object(members) => Ok(Self(Some(members))),
+            _ => Err(StorageError::Corrupt("a version is no object".to_owned())),
+        }
+    }
 }
 
 /// As Go prints it: `0s`, `1h0m0s`, `1.5s`.

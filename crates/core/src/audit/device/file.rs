@@ -3,9 +3,9 @@
 //! `Ok` means that write(2) took the whole line; the file is synced within a second of each line, at reopen and at
 //! seal. So a kill loses no line and a power cut at most a second of them, unless `sync` is `always`.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -167,6 +167,7 @@ impl Writer {
         match &self.options.output {
             Output::Discard => Ok(()),
             Output::Stdout => std::io::stdout().lock().write_all(&whole).map_err(refused),
+            Output::Stderr => std::io::stderr().lock().write_all(&whole).map_err(refused),
             Output::File { path, mode } => {
                 let mut file = match self.file.take() {
                     Some(file) => file,
@@ -216,6 +217,10 @@ fn open(path: &Path, mode: u32) -> std::io::Result<File> {
     if !file.metadata()?.is_file() {
         return Err(std::io::Error::other("it is not a regular file"));
     }
+    // A file that somebody else made, such as a rotation, is narrowed to what the device says.
+    if file.metadata()?.permissions().mode() & 0o777 != mode {
+        file.set_permissions(Permissions::from_mode(mode))?;
+    }
     if ends_within_a_line(&file)? {
         file.write_all(b"\n")?;
     }
@@ -240,6 +245,18 @@ mod tests {
 
     use super::*;
     use crate::active::AuditSettings;
+
+    #[test]
+    fn a_file_that_was_there_is_narrowed_to_its_mode() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("audit.log");
+        std::fs::write(&file, "").expect("made");
+        for mode in [0o644, 0o600] {
+            std::fs::set_permissions(&file, Permissions::from_mode(0o666)).expect("widened");
+            open(&file, mode).expect("opened");
+            assert_eq!(std::fs::metadata(&file).expect("there").permissions().mode() & 0o777, mode);
+        }
+    }
 
     #[tokio::test]
     async fn the_last_line_before_a_silence_is_synced_within_a_second() {

@@ -1,9 +1,12 @@
 //! `sys/init`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use vestal_crypto::SecretString;
 use vestal_logical::params::{CommaList, NoFields};
 use vestal_logical::{Call, Error, Reply};
@@ -27,9 +30,9 @@ pub(super) async fn read(vault: &Arc<Vault>, _: &Call, _: NoFields) -> Result<Re
 #[derive(Default)]
 pub(super) struct Init {
     /// How many key shares to make.
-    secret_shares: u64,
+    secret_shares: Count,
     /// How many of them open the vault.
-    secret_threshold: u64,
+    secret_threshold: Count,
     /// The passphrase of a vault with a passphrase seal; without one, one is made.
     passphrase: Option<SecretString>,
     /// Not supported yet.
@@ -44,6 +47,34 @@ pub(super) struct Init {
     recovery_pgp_keys: CommaList,
     /// Accepted for old clients; has no effect.
     stored_shares: u64,
+}
+
+/// A number that may be absent or null. A given nought is an answer to a question, and a wrong one: keys are made only once.
+#[derive(Default)]
+struct Count(Option<u64>);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = match Value::deserialize(deserializer)? {
+            Value::Null => return Ok(Self(None)),
+            Value::Number(number) => number.to_string(),
+            Value::String(text) => text,
+            _ => return Err(D::Error::custom("expected a whole number")),
+        };
+        let number: i64 = text.parse().map_err(|_| D::Error::custom("expected a whole number"))?;
+        // Less than nothing is refused as nothing is.
+        Ok(Self(Some(u64::try_from(number).unwrap_or(0))))
+    }
+}
+
+impl JsonSchema for Count {
+    fn schema_name() -> Cow<'static, str> {
+        "Count".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        u64::json_schema(generator)
+    }
 }
 
 #[derive(Serialize)]
@@ -68,7 +99,8 @@ pub(super) async fn write(vault: &Arc<Vault>, _: &Call, p: Init) -> Result<Reply
         return unsupported("recovery_shares");
     }
     let _ = p.stored_shares;
-    let ask = InitAsk { shares: p.secret_shares, threshold: p.secret_threshold, passphrase: p.passphrase };
+    let ask =
+        InitAsk { shares: p.secret_shares.0, threshold: p.secret_threshold.0, passphrase: p.passphrase };
     let made = vault.initialize(ask).await?;
     Ok(Reply::plain(Made { keys: made.keys, keys_base64: made.keys_base64, root_token: made.root_token }))
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use vestal_crypto::SecretString;
 use vestal_logical::params::NoFields;
 use vestal_logical::{Call, Error, Reply};
 
 use crate::seal::{SealSettings, StoredSeal};
+use crate::token_auth::GivenToken;
 use crate::vault::{State, Vault};
 
 /// The state of the seal, as clients read it.
@@ -83,7 +83,8 @@ pub(super) async fn read(vault: &Arc<Vault>, _: &Call, _: NoFields) -> Result<Re
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Unseal {
     /// A key share in hex or base64, or the passphrase.
-    key: Option<SecretString>,
+    #[serde(default)]
+    key: GivenToken,
     /// Forget the shares that have come in.
     #[serde(default)]
     reset: bool,
@@ -96,7 +97,7 @@ pub(super) async fn unseal(vault: &Arc<Vault>, _: &Call, p: Unseal) -> Result<Re
     if p.migrate {
         return Err(Error::invalid("`migrate` is not supported yet"));
     }
-    match p.key.filter(|key| !key.is_empty()) {
+    match p.key.given().cloned() {
         _ if p.reset => vault.reset_unseal().await?,
         Some(key) => vault.unseal(key).await?,
         None => {

@@ -1,4 +1,4 @@
-//! The rows of `vault-api.md` §3.6, as a running OpenBao 2.7.2 answers them; and crowds.
+//! The rows of core §3.6, as a running OpenBao 2.7.2 answers them; and crowds.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -307,4 +307,15 @@ async fn a_token_whose_wrapping_failed_is_revoked() {
         assert_eq!(vault.active.tokens.accessors().await.expect("list").len(), before, "{fault:?}");
         assert_eq!(left_behind(&vault.active.barrier).await, Vec::<String>::new());
     }
+}
+
+/// Its quotes would need twice the room if the answer were kept as a text.
+#[tokio::test]
+async fn what_can_be_kept_can_be_wrapped() {
+    let vault = TestVault::active().await;
+    let large = json!({ "a": "\"".repeat(500_000) });
+    vault.write("cubbyhole/a", large.clone()).as_root().send().await.nothing();
+    let token = vault.read("cubbyhole/a").as_root().wrapped(60).send().await.token();
+    let token = vault.write("sys/wrapping/rewrap", json!({ "token": token })).as_root().send().await.token();
+    assert_eq!(unwrap(&vault, &vault.root, &token).await.expect("unwrapped")["data"], large);
 }

@@ -59,6 +59,21 @@ async fn what_was_read_before_a_change_is_not_kept_after_it() {
     assert!(cache.get(&entry.id).is_some(), "another record of the same name");
 }
 
+/// After a downtime thousands of tokens may be over at once, and the reaper takes its time.
+#[tokio::test]
+async fn what_lies_below_a_token_that_is_over_is_over_too_reaped_or_not() {
+    let bench = Bench::new().await;
+    let (_, parent) = bench.make(below(None)).await.expect("made");
+    let (_, child) = bench.make(NewToken { period: 99_999, ..below(Some(&parent.id)) }).await.expect("made");
+    let (token, grandchild) =
+        bench.make(NewToken { period: 99_999, ..below(Some(&child.id)) }).await.expect("made");
+    bench.tokens.authenticate(&token, bench.clock.now()).await.expect("all are alive");
+    bench.clock.advance(Duration::from_secs(3600)).await;
+    assert!(bench.tokens.read(&grandchild.id).await.expect("read").is_some(), "nobody came by");
+    bench.tokens.authenticate(&token, bench.clock.now()).await.expect_err("two above it is over");
+    assert!(!bench.alive(&child.id).await && !bench.alive(&grandchild.id).await);
+}
+
 #[tokio::test]
 async fn a_token_is_refused_from_its_last_moment_on_reaped_or_not() {
     let bench = Bench::new().await;

@@ -9,6 +9,7 @@ use super::*;
 use crate::providers::network::Reach;
 use crate::providers::scripted::{Script, Scripted, answer, oauth_error, token};
 
+const LIST: &str = "provider request failed for all client secrets:";
 const ALLOW: Allow = Allow { now: Timestamp::from_seconds(1_000), time: Some(Duration::from_secs(5)) };
 
 struct Outcome {
@@ -57,7 +58,7 @@ fn tried(asked: &crate::providers::scripted::Asked, secrets: &[&str]) -> String 
 
 fn rejected(code: &str) -> ProviderError {
     let text = format!("server rejected request: {code}");
-    ProviderError::Rejected { text, code: code.to_owned(), listed: false }
+    ProviderError::Rejected { text, code: code.to_owned(), cause: Cause::answered(400, Some(code)) }
 }
 
 #[tokio::test]
@@ -86,7 +87,8 @@ async fn a_style_that_is_known_is_not_found_out_again() {
 
 #[tokio::test]
 async fn after_a_rejected_grant_a_failing_server_or_silence_nothing_is_presented_again() {
-    let broken = || Err(TransportError::Broken("connection reset".to_owned()));
+    let broken = || Err(TransportError::Broken("connection closed".to_owned()));
+    let reset = || Err(TransportError::Reset("connection reset".to_owned()));
     let silence = || Err(TransportError::TimedOut("after 5 s".to_owned()));
     for last in [
         oauth_error(400, "invalid_grant"),
@@ -99,6 +101,7 @@ async fn after_a_rejected_grant_a_failing_server_or_silence_nothing_is_presented
         answer(307, ""),
         answer(200, "{}"),
         broken(),
+        reset(),
         silence(),
     ] {
         let shown = format!("{last:?}");
@@ -140,8 +143,8 @@ async fn row_006_all_secrets_are_listed_when_all_were_tried() {
     let text = "provider request failed for all client secrets:\
                 \n\t\t* exchange failed: server rejected request: unauthorized_client\
                 \n\t\t* exchange failed: server rejected request: invalid_client";
-    let code = "unauthorized_client".to_owned();
-    assert_eq!(found.result, Err(ProviderError::Rejected { text: text.to_owned(), code, listed: true }));
+    let (code, cause) = ("unauthorized_client".to_owned(), Cause::Code("unauthorized_client"));
+    assert_eq!(found.result, Err(ProviderError::Rejected { text: text.to_owned(), code, cause }));
 }
 
 #[tokio::test]
@@ -159,8 +162,29 @@ async fn what_is_said_of_the_last_secret_counts_unless_it_blames_the_client_too(
     let script = vec![first(), oauth_error(400, "invalid_grant")];
     let found = run(&["old", "good"], Some(AuthStyle::InHeader), script).await;
     assert!(
-        matches!(found.result, Err(ProviderError::Rejected { code, listed: true, .. }) if code == "invalid_grant")
+        matches!(found.result, Err(ProviderError::Rejected { code, text, .. }) if code == "invalid_grant" && text.starts_with(LIST))
     );
+}
+
+#[tokio::test]
+async fn the_list_is_the_text_whatever_class_decides() {
+    let reset = || Err(TransportError::Reset("connection reset".to_owned()));
+    let cases = [
+        (oauth_error(403, "access_denied"), "", "server rejected request: access_denied"),
+        (answer(500, ""), "", "oauth2: cannot fetch token: 500 Internal Server Error"),
+        (answer(200, "{}"), "", "oauth2: server response missing access_token"),
+        (reset(), "transient: ", "Post \"https://idp.example/token\": connection reset"),
+    ];
+    for (last, mark, line) in cases {
+        let script = vec![oauth_error(401, "invalid_client"), last];
+        let found = run(&["old", "good"], Some(AuthStyle::InHeader), script).await;
+        let text = found.result.unwrap_err().to_string();
+        let first = "\n\t\t* exchange failed: server rejected request: invalid_client";
+        assert_eq!(text, format!("{mark}{LIST}{first}\n\t\t* exchange failed: {line}"));
+    }
+    let found = run(&["", ""], Some(AuthStyle::InHeader), vec![]).await;
+    let line = format!("\n\t\t* exchange failed: {NO_SECRET}");
+    assert_eq!(found.result, Err(ProviderError::Unacceptable(format!("{LIST}{line}{line}"))));
 }
 
 #[tokio::test]
@@ -187,8 +211,11 @@ async fn an_empty_refresh_token_is_a_fault_of_the_caller_and_is_not_sent() {
 
 #[tokio::test]
 async fn what_was_presented_does_not_come_back_in_the_error() {
-    let body = r#"{"error":"invalid_grant","error_description":"code c-1 with secret s3cret is stale"}"#;
-    let found = run(&["s3cret"], Some(AuthStyle::InParams), vec![answer(400, body)]).await;
+    let body =
+        r#"{"error":"invalid_grant","error_description":"code the-code-1 with secret s3cret-1 is stale"}"#;
+    let (code, script) = (SecretString::from("the-code-1"), vec![answer(400, body)]);
+    let ask = Ask::Code { code: &code, redirect_url: "" };
+    let found = run_as(ask, &["s3cret-1"], Some(AuthStyle::InParams), script).await;
     let text = found.result.unwrap_err().to_string();
     assert_eq!(
         text,

@@ -1,4 +1,4 @@
-//! Gathers what an `oidc` server shows beside the token: the ID token, its claims, user info (specification §4.4).
+//! Gathers what an `oidc` server shows beside the token: the ID token, its claims, user info (reference §4.4).
 //!
 //! Invariants: exactly the fields that the server's option names; what could not be had anew stays as it was. Knows
 //! nothing of how an ID token is verified.
@@ -90,7 +90,7 @@ pub(super) fn subject<'a>(
     claims.and_then(|claims| claims.get("sub")).or_else(before)
 }
 
-/// Asks who the access token speaks for. The error is a warning.
+/// Asks who the access token speaks for. The error is a text.
 pub(crate) async fn user_info(
     network: &Network,
     url: Option<&Url>,

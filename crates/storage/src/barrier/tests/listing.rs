@@ -1,11 +1,6 @@
-use std::sync::Weak;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use futures::future::BoxFuture;
-
 use super::*;
-use crate::testing::FaultStore;
-use crate::{Batch, Child, Leadership, Watcher};
+use crate::Child;
+use crate::testing::{Counting, FaultStore};
 
 fn shown(children: &[Child]) -> Vec<String> {
     children.iter().map(Child::shown).collect()
@@ -41,59 +36,9 @@ async fn records_below_a_leaf_show_as_that_leaf_and_words_do_not_show() {
     assert_eq!(house.view.list_plain(&Place::root().leaf("doc")).await.unwrap(), ["1", "2"]);
 }
 
-/// Counts the keys that a listing reads.
-struct Counting {
-    inner: MemoryStore,
-    keys: AtomicUsize,
-}
-
-impl Physical for Counting {
-    fn kind(&self) -> &'static str {
-        "counting"
-    }
-    fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Stored>, StorageError>> {
-        self.inner.get(key)
-    }
-    fn page<'a>(
-        &'a self,
-        prefix: &'a Key,
-        seek: Seek<'a>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<(Key, Stored)>, StorageError>> {
-        self.inner.page(prefix, seek, limit)
-    }
-    fn keys<'a>(
-        &'a self,
-        prefix: &'a Key,
-        seek: Seek<'a>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Key>, StorageError>> {
-        Box::pin(async move {
-            let keys = self.inner.keys(prefix, seek, limit).await?;
-            self.keys.fetch_add(keys.len(), Ordering::Relaxed);
-            Ok(keys)
-        })
-    }
-    fn commit(&self, batch: Batch) -> BoxFuture<'static, Result<Seq, StorageError>> {
-        self.inner.commit(batch)
-    }
-    fn applied(&self) -> Seq {
-        self.inner.applied()
-    }
-    fn watch(&self, watcher: Weak<dyn Watcher>) {
-        self.inner.watch(watcher);
-    }
-    fn leadership(&self) -> &dyn Leadership {
-        self.inner.leadership()
-    }
-    fn close(&self) -> BoxFuture<'_, Result<(), StorageError>> {
-        self.inner.close()
-    }
-}
-
 #[tokio::test]
 async fn what_lies_below_a_child_is_skipped_and_not_read() {
-    let store = Arc::new(Counting { inner: MemoryStore::new(), keys: AtomicUsize::new(0) });
+    let store = Arc::new(Counting::default());
     let house = house_on(Arc::clone(&store) as Arc<dyn Physical>, 1).await;
     for folder in 0..20 {
         let mut changes = Changes::new();
@@ -102,8 +47,9 @@ async fn what_lies_below_a_child_is_skipped_and_not_read() {
         }
         house.view.commit(changes).await.unwrap();
     }
+    store.taken();
     assert_eq!(house.view.list(&Place::root()).await.unwrap().len(), 20);
-    let read = store.keys.load(Ordering::Relaxed);
+    let (_, read, _) = store.taken();
     assert!(read < 400, "{read} of 10 000 keys were read to list 20 folders");
 }
 

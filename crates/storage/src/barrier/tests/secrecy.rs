@@ -95,7 +95,6 @@ async fn an_emptied_barrier_answers_sealed_to_everyone_who_still_holds_it() {
             assert!(is_sealed(&view.get::<Note>(place).await));
             assert!(is_sealed(&view.exists(place).await));
             assert!(is_sealed(&view.page::<Note>(place, None, 1).await));
-            assert!(is_sealed(&view.page_up_to::<Note>(place, "z", None, 1).await));
             assert!(is_sealed(&view.keys(place, None, 1).await));
             assert!(is_sealed(&view.keys_up_to(place, "z", None, 1).await));
             assert!(is_sealed(&view.list(place).await));

@@ -153,7 +153,7 @@ async fn what_is_due_before_an_instant_is_one_bounded_range() {
         assert_eq!(due(limit, 11).await, [hex(5), hex(10)]);
         assert_eq!(due(limit, u64::MAX).await, [hex(5), hex(10), hex(11), hex(0xffff)]);
     }
-    let page = house.view.page_up_to::<Empty>(&server("s"), &hex(11), None, 10).await.unwrap();
+    let page = house.view.keys_up_to(&server("s"), &hex(11), None, 10).await.unwrap();
     let found = &page.items[1];
     let cred = Place::root().plain("cred").id(&SegmentId::parse(found.place.word(3).unwrap()).unwrap());
     assert_eq!(house.view.opened(&cred).unwrap().name(), Some("s10"));

@@ -20,7 +20,8 @@ pub(crate) fn close(shared: &Shared, whole: bool) -> Result<(), StorageError> {
     let old = shared.door.send_replace(Door::Shut("the store is closed".to_owned()));
     if let_go(old) && whole && flushed.is_ok() {
         let mut manifest = held(&shared.manifest);
-        manifest.closed = open::prints(&shared.home.sled()).ok();
+        let sled = shared.home.sled();
+        manifest.closed = open::sync_files(&sled).and_then(|()| open::prints(&sled)).ok();
         manifest.write(&*shared.home.disk, &shared.home.directory)?;
     }
     // What was acknowledged is in the log; sled unflushed costs a replay, so it is no failure of closing.

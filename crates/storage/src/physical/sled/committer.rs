@@ -25,6 +25,8 @@ const LOG_PAUSE: Duration = Duration::from_millis(250);
 const INDEX_PAUSE: Duration = Duration::from_secs(5);
 /// How often a group is tried again before its writers are told that nobody knows.
 const PATIENCE: u32 = 40;
+/// How often a group is judged when sled fails under it.
+const PLANS: u32 = 3;
 /// The log may grow so much before sled is made durable.
 const CHECKPOINT_BYTES: u64 = 32 << 20;
 
@@ -136,9 +138,9 @@ impl Committer {
         }
     }
 
-    /// Judges the batches; when sled breaks under it, once more after it was rebuilt.
+    /// Judges the batches; when sled breaks under it, once more after it was opened anew or rebuilt.
     fn plan(&mut self, batches: &[Batch]) -> Result<Plan, StorageError> {
-        loop {
+        for _ in 0..PLANS {
             self.ready()?;
             let first = held(&self.shared.log).end().seq + 1;
             let (generation, index) =
@@ -152,6 +154,7 @@ impl Committer {
                 }
             }
         }
+        Err(shut("sled fails again and again"))
     }
 
     /// A reader may have found sled broken while its message is still on its way, or while the log was unsettled.
@@ -377,7 +380,8 @@ impl Shared {
         }
     }
 
-    fn ask_export(&self) {
+    /// Has a new base export made in the background.
+    pub(super) fn ask_export(&self) {
         if !self.export_asked.swap(true, std::sync::atomic::Ordering::AcqRel) {
             self.ask(Task::Export(None));
         }

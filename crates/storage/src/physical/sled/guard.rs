@@ -9,6 +9,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub(crate) enum Trouble {
     /// The operating system refused; sled's files are as good as they were.
     Io(String),
+    /// sled remembers that the system refused a write, and does nothing any more until it is opened anew. Its files are
+    /// as good as they were.
+    Stuck(String),
+    /// Somebody else has sled's files open.
+    Held,
     /// sled panicked, or found its files damaged: it must be rebuilt.
     Broken(String),
 }
@@ -16,7 +21,8 @@ pub(crate) enum Trouble {
 impl std::fmt::Display for Trouble {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Io(why) | Self::Broken(why) => f.write_str(why),
+            Self::Io(why) | Self::Stuck(why) | Self::Broken(why) => f.write_str(why),
+            Self::Held => f.write_str("sled's files are in use"),
         }
     }
 }
@@ -26,7 +32,10 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, Tr
     // sled's state after a panic is never used again, so it need not be safe to unwind through.
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(done)) => Ok(done),
-        Ok(Err(sled::Error::Io(error))) if is_of_the_system(&error) => Err(Trouble::Io(error.to_string())),
+        Ok(Err(sled::Error::Io(error))) if error.raw_os_error().is_some() => {
+            Err(Trouble::Io(error.to_string()))
+        }
+        Ok(Err(sled::Error::Io(error))) if is_kept(&error) => Err(Trouble::Stuck(error.to_string())),
         Ok(Err(error)) => Err(Trouble::Broken(described(&error))),
         Err(_) => Err(Trouble::Broken("sled panicked".to_owned())),
     }
@@ -34,9 +43,9 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, Tr
 
 /// Errors of the system have its number; those sled makes up (a page that is not there) have none. It keeps a copy of
 /// the first failed write, without the number.
-fn is_of_the_system(error: &std::io::Error) -> bool {
+fn is_kept(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{QuotaExceeded, StorageFull};
-    error.raw_os_error().is_some() || matches!(error.kind(), StorageFull | QuotaExceeded)
+    matches!(error.kind(), StorageFull | QuotaExceeded)
 }
 
 /// sled's own texts may hold names of collections; these do not.
@@ -59,7 +68,7 @@ mod tests {
         let system = || Err(sled::Error::Io(std::io::Error::from_raw_os_error(28)));
         assert!(matches!(guarded::<()>(system), Err(Trouble::Io(_))), "the disk is full, sled is as it was");
         let kept = || Err(sled::Error::Io(std::io::Error::new(std::io::ErrorKind::StorageFull, "kept")));
-        assert!(matches!(guarded::<()>(kept), Err(Trouble::Io(_))), "as sled remembers it");
+        assert!(matches!(guarded::<()>(kept), Err(Trouble::Stuck(_))), "as sled remembers it");
         let made_up = || Err(sled::Error::Io(std::io::Error::from(std::io::ErrorKind::UnexpectedEof)));
         let lost = || Err(sled::Error::CollectionNotFound(b"secret".into()));
         let bug = || Err(sled::Error::ReportableBug("secret".to_owned()));

@@ -70,7 +70,7 @@ pub(crate) fn checkpoint(shared: &Shared) -> Result<(), StorageError> {
 
 fn broke(shared: &Shared, generation: u64, trouble: Trouble) -> StorageError {
     let error = StorageError::Unavailable(trouble.to_string());
-    if let Trouble::Broken(_) = trouble {
+    if let Trouble::Broken(_) | Trouble::Stuck(_) = trouble {
         shared.report_broken(generation, trouble);
     }
     error
@@ -87,7 +87,7 @@ fn automatic_export(shared: &Shared) -> Result<(), StorageError> {
 /// Writes a new base export and lets the log before it go.
 pub(crate) fn new_base(shared: &Shared) -> Result<Contents, StorageError> {
     let exports = shared.home.exports();
-    let written = exports.join("new.tmp");
+    let written = exports.join(export::UNFINISHED);
     let contents = write(shared, &written)?;
     shared.home.disk.reached("an export is written");
     let name = export::name(&contents.end);
@@ -104,7 +104,9 @@ pub(crate) fn new_base(shared: &Shared) -> Result<Contents, StorageError> {
     manifest.write(&*shared.home.disk, &shared.home.directory)?;
     shared.home.disk.reached("an export is the base");
     if old != path {
-        std::fs::remove_file(&old).map_err(|error| cannot("remove", &old, &error))?;
+        if let Err(error) = std::fs::remove_file(&old) {
+            tracing::warn!(%error, "cannot remove the export that was replaced");
+        }
         shared.home.disk.reached("the old export is gone");
     }
     held(&shared.log).retire(&contents.end)?;

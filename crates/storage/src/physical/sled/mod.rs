@@ -61,9 +61,10 @@ pub struct SledOptions {
     pub directory: PathBuf,
     /// sled's page cache, in bytes (64 MB). It takes about 3.5 times as much memory.
     pub cache_bytes: u64,
-    /// Below this many free bytes new writes are refused; else the smaller of 1 GiB and 5 % of the disk.
+    /// Below this many free bytes new writes are refused; else 5 % of the disk, within 48 MiB and 1 GiB, and never more
+    /// than half of it.
     pub soft_limit: Option<u64>,
-    /// Bytes set aside for what must not fail on a full disk; else 64 MiB, less on small disks.
+    /// Bytes set aside for what must not fail on a full disk; else 64 MiB, 24 MiB on small disks.
     pub reserve: Option<u64>,
     /// A base export is made when the log is longer than this and than the live data (256 MiB).
     pub export_after: u64,
@@ -262,8 +263,11 @@ async fn walk<T: Send + 'static>(
         let done = tokio::task::spawn_blocking(move || job(&index)).await;
         match done {
             Ok(Ok(found)) => return Ok(found),
-            Ok(Err(guard::Trouble::Io(why))) => return Err(shut(&why)),
-            Ok(Err(trouble)) => shared.report_broken(generation, trouble),
+            Ok(Err(trouble)) => {
+                if let Some(error) = shared.failed(generation, trouble) {
+                    return Err(error);
+                }
+            }
             Err(_) => return Err(shut("the walk was cancelled")),
         }
     }

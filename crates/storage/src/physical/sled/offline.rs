@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use super::open;
+use super::repair::bounds;
 use super::start::{self, Found};
 use super::{Exported, SledOptions};
 use crate::export;
@@ -21,7 +22,7 @@ pub async fn compact(options: &SledOptions) -> Result<Rebuilt, StorageError> {
     crate::Physical::close(&store).await?;
     drop(store);
     let Found { lock, home, mut manifest, .. } = start::find(options)?;
-    let (index, rebuilt, _) = rebuild(&home, &manifest, "asked for")?;
+    let (index, rebuilt, _) = rebuild(&home, &manifest, &bounds(&manifest, 0), "asked for")?;
     drop(index);
     // Nothing was wrong with the old one: it is not kept.
     crate::rebuild::drop_damaged(&home)?;
@@ -39,7 +40,7 @@ pub fn restore(options: &SledOptions, file: &Path) -> Result<Exported, StorageEr
     let occupied = std::fs::read_dir(directory)
         .map_err(|error| cannot("list", directory, &error))?
         .flatten()
-        .any(|entry| entry.file_name() != "lock");
+        .any(|entry| entry.file_name() != "lock" && !start::is_of_the_file_system(&entry.file_name()));
     if occupied {
         return Err(StorageError::Unavailable(format!("`{}` is not empty", directory.display())));
     }

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use super::guard::{Trouble, guarded};
 use super::index::Index;
-use crate::StorageError;
 use crate::log::disk::{Disk, cannot, private_directory};
 use crate::log::manifest::{Manifest, Print};
 use crate::log::segment::StoreId;
+use crate::{StorageError, export};
 
 /// How long the end of an earlier process is waited for.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
@@ -71,8 +71,15 @@ pub(crate) fn pause(duration: Duration) {
     let _ = ends.recv_timeout(duration);
 }
 
+/// Holds a directory for one process. The file alone would not do: whoever removes it makes room for another process. The
+/// directory alone would not either: some file systems lock only files.
+pub(crate) struct Lock {
+    _directory: File,
+    _file: File,
+}
+
 /// Makes the directory private and takes its lock.
-pub(crate) fn lock(directory: &Path) -> Result<File, StorageError> {
+pub(crate) fn lock(directory: &Path) -> Result<Lock, StorageError> {
     if let Some(parent) = directory.parent()
         && !directory.exists()
     {
@@ -88,33 +95,63 @@ pub(crate) fn lock(directory: &Path) -> Result<File, StorageError> {
         .open(&path)
         .and_then(|file| file.set_permissions(Permissions::from_mode(0o600)).map(|()| file))
         .map_err(|error| cannot("open", &path, &error))?;
+    let whole = File::open(directory).map_err(|error| cannot("open", directory, &error))?;
     let began = stopwatch();
+    let used = || in_use(directory);
+    take(&file, began, used)?.map_err(|error| cannot("lock", &path, &error))?;
+    if let Err(error) = take(&whole, began, used)? {
+        tracing::debug!(%error, "this file system locks no directories, the lock file has to do");
+    }
+    Ok(Lock { _directory: whole, _file: file })
+}
+
+/// Takes one lock; the outer error is that somebody holds it and goes on holding it.
+fn take(
+    file: &File,
+    began: Instant,
+    used: impl Fn() -> StorageError,
+) -> Result<std::io::Result<()>, StorageError> {
     loop {
-        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(file),
+        match rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
             Err(rustix::io::Errno::WOULDBLOCK) if began.elapsed() < LOCK_WAIT => pause(LOCK_PAUSE),
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                return Err(StorageError::Unavailable(format!(
-                    "another process uses `{}`; two servers cannot share a store",
-                    directory.display()
-                )));
-            }
-            Err(error) => return Err(cannot("lock", &path, &error.into())),
+            Err(rustix::io::Errno::WOULDBLOCK) => return Err(used()),
+            taken => return Ok(taken.map_err(std::io::Error::from)),
         }
     }
 }
 
+/// What whoever comes second hears.
+pub(crate) fn in_use(directory: &Path) -> StorageError {
+    StorageError::Unavailable(format!(
+        "another process uses `{}`; two servers cannot share a store",
+        directory.display()
+    ))
+}
+
 /// Removes what a crash left half made.
-pub(crate) fn tidy(home: &Home, manifest: &Manifest) -> Result<(), StorageError> {
+pub(crate) fn tidy(home: &Home) -> Result<(), StorageError> {
     remove_tree(&home.sled_new())?;
-    let exports = home.exports();
-    let entries = std::fs::read_dir(&exports).map_err(|error| cannot("list", &exports, &error))?;
+    let unfinished = home.exports().join(export::UNFINISHED);
+    match std::fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(cannot("remove", &unfinished, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Removes base exports that a later one replaced. Only for a store that is open: until then nobody knows whether the
+/// manifest is the right one. Files of other names are not ours.
+pub(crate) fn drop_superseded(home: &Home, manifest: &Manifest) {
+    let Ok(entries) = std::fs::read_dir(home.exports()) else { return };
     for entry in entries.flatten() {
-        if entry.file_name().to_str() != Some(manifest.export.as_str()) {
-            std::fs::remove_file(entry.path()).map_err(|error| cannot("remove", &entry.path(), &error))?;
+        let frame = entry.file_name().to_str().and_then(export::frame_of);
+        if frame.is_some_and(|frame| frame < manifest.base.frame)
+            && let Err(error) = std::fs::remove_file(entry.path())
+        {
+            tracing::warn!(%error, "cannot remove an export that is no longer needed");
         }
     }
-    Ok(())
 }
 
 /// Removes a directory and what is in it; none there is fine.
@@ -181,7 +218,10 @@ fn start(directory: &Path, cache_bytes: u64) -> Result<sled::Db, Trouble> {
     let db = loop {
         match guarded(|| config.open()) {
             // The old process, or an old thread of this one, may be a moment from letting go.
-            Err(_) if is_locked(&directory.join("db")) && began.elapsed() < SLED_LOCK_WAIT => {
+            Err(_) if is_locked(&directory.join("db")) => {
+                if began.elapsed() > SLED_LOCK_WAIT {
+                    return Err(Trouble::Held);
+                }
                 pause(LOCK_PAUSE);
             }
             opened => break opened?,
@@ -232,6 +272,17 @@ fn snapshot_is_whole(bytes: &[u8]) -> bool {
         return false;
     };
     !body.is_empty() && tail.ends_with(&crc32fast::hash(body).to_le_bytes())
+}
+
+/// Makes durable whatever sled wrote last: it may have gone on behind the last checkpoint.
+pub(crate) fn sync_files(directory: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_file() {
+            File::open(path)?.sync_all()?;
+        }
+    }
+    File::open(directory)?.sync_all()
 }
 
 /// How sled's files look from outside.

@@ -17,7 +17,7 @@ use crate::rebuild::{Rebuilt, rebuild};
 /// Readers let go of an index within this time, or it stays open beside the new one.
 const LET_GO: Duration = Duration::from_secs(5);
 /// Below this no attempt is made: sled alone takes segments of 8 MiB.
-const ROOM: u64 = 16 << 20;
+const ROOM: u64 = 10 << 20;
 
 /// An index that holds all of the log, what the log holds, and the rebuild if there was one.
 pub(crate) struct Ready {
@@ -26,15 +26,18 @@ pub(crate) struct Ready {
     pub(crate) rebuilt: Option<Rebuilt>,
 }
 
-/// Opens sled as it is left, or rebuilds it.
-pub(crate) fn ready(home: &Home, manifest: &Manifest) -> Result<Ready, StorageError> {
+/// Opens sled as it is left, or rebuilds it. The log is known to reach frame `known`.
+pub(crate) fn ready(home: &Home, manifest: &Manifest, known: u64) -> Result<Ready, StorageError> {
     match as_left(home, manifest) {
-        Ok(found) => replayed(home, manifest, found),
+        Ok(found) => replayed(home, manifest, known, found),
+        Err(Trouble::Held) => Err(open::in_use(&home.directory)),
         // sled needs room to open; a rebuild would need more.
-        Err(Trouble::Io(why)) if home.disk.space(&home.directory).is_ok_and(|space| space.free < ROOM) => {
+        Err(Trouble::Io(why) | Trouble::Stuck(why))
+            if home.disk.space(&home.directory).is_ok_and(|space| space.free < ROOM) =>
+        {
             Err(StorageError::Full(format!("there is no room to open the store: {why}")))
         }
-        Err(trouble) => anew(home, manifest, &trouble),
+        Err(trouble) => anew(home, manifest, known, &trouble),
     }
 }
 
@@ -56,17 +59,18 @@ fn as_left(home: &Home, manifest: &Manifest) -> Result<Index, Trouble> {
     Ok(index)
 }
 
-fn bounds(manifest: &Manifest, applied: u64) -> Bounds {
-    Bounds { base: manifest.base, known: manifest.checkpoint.frame.max(applied) }
+/// What of the log must be there, beside what `known` says.
+pub(crate) fn bounds(manifest: &Manifest, known: u64) -> Bounds {
+    Bounds { base: manifest.base, known: manifest.checkpoint.frame.max(known) }
 }
 
 /// Applies what of the log sled does not have yet.
-fn replayed(home: &Home, manifest: &Manifest, index: Index) -> Result<Ready, StorageError> {
+fn replayed(home: &Home, manifest: &Manifest, known: u64, index: Index) -> Result<Ready, StorageError> {
     let mark = index.mark();
     let mut replay = Replay::new(&index);
     let mut failed = None;
     let segments = segment::list(&home.wal())?;
-    let scan = Scan::run(&segments, &manifest.store, &bounds(manifest, mark.frame), |frame| {
+    let scan = Scan::run(&segments, &manifest.store, &bounds(manifest, known.max(mark.frame)), |frame| {
         if failed.is_none() {
             failed = replay.frame(frame).err();
         }
@@ -83,13 +87,13 @@ fn replayed(home: &Home, manifest: &Manifest, index: Index) -> Result<Ready, Sto
         None => Ok(Ready { index, scan, rebuilt: None }),
         Some(trouble) => {
             drop(index);
-            anew(home, manifest, &trouble)
+            anew(home, manifest, known, &trouble)
         }
     }
 }
 
-fn anew(home: &Home, manifest: &Manifest, trouble: &Trouble) -> Result<Ready, StorageError> {
-    let (index, rebuilt, scan) = rebuild(home, manifest, &trouble.to_string())?;
+fn anew(home: &Home, manifest: &Manifest, known: u64, trouble: &Trouble) -> Result<Ready, StorageError> {
+    let (index, rebuilt, scan) = rebuild(home, manifest, &bounds(manifest, known), &trouble.to_string())?;
     Ok(Ready { index, scan, rebuilt: Some(rebuilt) })
 }
 
@@ -97,17 +101,20 @@ fn anew(home: &Home, manifest: &Manifest, trouble: &Trouble) -> Result<Ready, St
 pub(crate) fn repair(shared: &Shared, trouble: &Trouble) -> Result<(), Trouble> {
     // Without room sled would not open again, and then nothing could be read either.
     let room = || shared.space.give_back() || shared.space.left().is_none_or(|left| left >= ROOM);
-    if matches!(trouble, Trouble::Io(_)) && !room() {
+    let refused = matches!(trouble, Trouble::Io(_) | Trouble::Stuck(_));
+    if refused && !room() {
         return Err(trouble.clone());
     }
     let generation = shared.next_generation();
     let old = shared.door.send_replace(Door::Repairing);
     // No new base may come while the old one is read.
     let manifest = held(&shared.manifest);
-    let opened = match trouble {
-        // The system refused, sled's files may be well: they are opened again, once nobody uses them.
-        Trouble::Io(_) if let_go(old) => ready(&shared.home, &manifest),
-        _ => anew(&shared.home, &manifest, trouble),
+    let known = held(&shared.visible).frame;
+    // The system refused, sled's files may be well: they are opened again, once nobody uses them.
+    let opened = if refused && let_go(old) {
+        ready(&shared.home, &manifest, known)
+    } else {
+        anew(&shared.home, &manifest, known, trouble)
     };
     match opened {
         Ok(ready) => {

@@ -100,8 +100,13 @@ impl Shared {
         self.generation.fetch_add(1, Ordering::AcqRel) + 1
     }
 
-    /// Nobody reads the index of this generation any more; the committer hears of it.
+    /// The committer hears that the index of this generation is of no use, and nobody reads a broken one any more.
     pub(crate) fn report_broken(&self, generation: u64, trouble: Trouble) {
+        if matches!(trouble, Trouble::Stuck(_)) {
+            // Without room it stays as it is, and may be read where it still answers.
+            let _ = self.committer.send(Message::Broken(generation, trouble));
+            return;
+        }
         let shut = self.door.send_if_modified(|door| {
             let same = matches!(door, Door::Open(open, _) if *open == generation);
             if same {
@@ -124,10 +129,24 @@ impl Shared {
             let (generation, index) = self.opened().await?;
             match work(&index) {
                 Ok(found) => return Ok(found),
-                Err(Trouble::Io(why)) => return Err(StorageError::Unavailable(why)),
-                Err(trouble) => self.report_broken(generation, trouble),
+                Err(trouble) => {
+                    if let Some(error) = self.failed(generation, trouble) {
+                        return Err(error);
+                    }
+                }
             }
         }
+    }
+
+    /// What a reader hears of sled's failure; `None`: it is rebuilt, and can be read then.
+    pub(crate) fn failed(&self, generation: u64, trouble: Trouble) -> Option<StorageError> {
+        let heard = match &trouble {
+            Trouble::Io(why) => return Some(shut(why)),
+            Trouble::Stuck(why) => Some(shut(why)),
+            Trouble::Held | Trouble::Broken(_) => None,
+        };
+        self.report_broken(generation, trouble);
+        heard
     }
 
     /// The open index, once there is one.

@@ -12,8 +12,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::log::disk::{Disk, DiskSpace, create_private};
 use crate::{Claim, StorageError};
 
-const SOFT_LIMIT: u64 = 1 << 30;
-const RESERVE: u64 = 64 << 20;
+/// Five percent of the disk, within these: sled takes 8 MiB at a time, and some of it just to open.
+const SOFT_LIMIT: std::ops::RangeInclusive<u64> = 48 << 20..=1 << 30;
+/// Two percent of the disk, within these.
+const RESERVE: std::ops::RangeInclusive<u64> = 24 << 20..=64 << 20;
 
 /// The watch over the disk's free space.
 pub(crate) struct Space {
@@ -33,8 +35,8 @@ impl Space {
         size: Option<u64>,
     ) -> Self {
         let total = disk.space(directory).map_or(u64::MAX, |space| space.total);
-        let soft_limit = soft_limit.unwrap_or_else(|| SOFT_LIMIT.min(total / 20));
-        let size = size.unwrap_or_else(|| RESERVE.min(total / 50)).min(soft_limit / 2);
+        let soft_limit = soft_limit.unwrap_or_else(|| within(&SOFT_LIMIT, total / 20).min(total / 2));
+        let size = size.unwrap_or_else(|| within(&RESERVE, total / 50)).min(soft_limit / 2);
         let held = std::fs::metadata(reserve(directory)).is_ok_and(|file| file.len() > 0);
         Self { disk, directory: directory.to_owned(), soft_limit, reserve: size, held: AtomicBool::new(held) }
     }
@@ -105,6 +107,10 @@ impl Space {
             }
         }
     }
+}
+
+fn within(range: &std::ops::RangeInclusive<u64>, bytes: u64) -> u64 {
+    bytes.clamp(*range.start(), *range.end())
 }
 
 fn reserve(directory: &Path) -> PathBuf {

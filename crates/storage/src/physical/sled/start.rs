@@ -4,7 +4,7 @@
 //! store that matters, so a crash while making one leaves nothing that looks like one.
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::ffi::OsStr;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
@@ -16,13 +16,14 @@ use vestal_crypto::{Entropy as _, OsEntropy};
 use super::SledOptions;
 use super::committer::Committer;
 use super::keeper;
-use super::open::{self, Home, stopwatch};
+use super::open::{self, Home, Lock, stopwatch};
 use super::repair::{self, Ready};
 use super::shared::{Door, Shared};
 use super::space::{self, Space};
 use crate::log::Log;
 use crate::log::disk::{cannot, private_directory};
 use crate::log::manifest::{self, Manifest, Position};
+use crate::log::segment;
 use crate::{Epoch, StorageError, export};
 
 /// What a directory may hold before its manifest is written.
@@ -30,7 +31,7 @@ const UNFINISHED: [&str; 4] = ["lock", "manifest.tmp", "wal", "export"];
 
 /// The lock, the places, and what the manifest says.
 pub(crate) struct Found {
-    pub(crate) lock: File,
+    pub(crate) lock: Lock,
     pub(crate) home: Home,
     pub(crate) manifest: Manifest,
     /// Whether the store was made just now.
@@ -48,17 +49,17 @@ pub(crate) fn find(options: &SledOptions) -> Result<Found, StorageError> {
     };
     let found = Manifest::read(&home.directory)?;
     let new = found.is_none();
+    if !new && !home.wal().is_dir() {
+        return Err(StorageError::Corrupt(format!("`{}` is missing", home.wal().display())));
+    }
     for directory in [home.wal(), home.exports()] {
-        if !new && !directory.is_dir() {
-            return Err(StorageError::Corrupt(format!("`{}` is missing", directory.display())));
-        }
         private_directory(&directory).map_err(|error| cannot("use the directory", &directory, &error))?;
     }
     let manifest = match found {
         Some(manifest) => manifest,
         None => make(&home)?,
     };
-    open::tidy(&home, &manifest)?;
+    open::tidy(&home)?;
     Ok(Found { lock, home, manifest, new })
 }
 
@@ -69,9 +70,13 @@ fn refuse_foreign(options: &SledOptions) -> Result<(), StorageError> {
         return Ok(());
     }
     let entries = std::fs::read_dir(directory).map_err(|error| cannot("list", directory, &error))?;
-    let names: BTreeSet<String> =
-        entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    let log = std::fs::read_dir(directory.join("wal")).is_ok_and(|mut segments| segments.next().is_some());
+    let names: BTreeSet<String> = entries
+        .flatten()
+        .map(|entry| entry.file_name())
+        .filter(|name| !is_of_the_file_system(name))
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect();
+    let log = segment::list(&directory.join("wal")).is_ok_and(|segments| !segments.is_empty());
     if names.contains("sled") || log {
         return Err(StorageError::Corrupt(format!("`{}` is missing", manifest::path(directory).display())));
     }
@@ -82,6 +87,11 @@ fn refuse_foreign(options: &SledOptions) -> Result<(), StorageError> {
         ))),
         None => Ok(()),
     }
+}
+
+/// What a file system keeps at its own root, where a store may lie as well.
+pub(crate) fn is_of_the_file_system(name: &OsStr) -> bool {
+    name == "lost+found" || name.as_encoded_bytes().starts_with(b".")
 }
 
 /// A new store: an empty base export and a manifest.
@@ -120,7 +130,9 @@ pub(crate) fn start(options: &SledOptions) -> Result<(Arc<Shared>, JoinHandle<()
 fn try_start(options: &SledOptions) -> Result<(Arc<Shared>, JoinHandle<()>), StorageError> {
     let began = stopwatch();
     let Found { lock, home, mut manifest, new } = find(options)?;
-    let Ready { index, scan, rebuilt } = repair::ready(&home, &manifest)?;
+    let Ready { index, scan, rebuilt } = repair::ready(&home, &manifest, 0)?;
+    open::drop_superseded(&home, &manifest);
+    let export = export::glance(&home.exports().join(&manifest.export), &manifest.store, &manifest.base);
     if manifest.closed.take().is_some() {
         // From now on sled's files change.
         manifest.write(&*home.disk, &home.directory)?;
@@ -159,6 +171,10 @@ fn try_start(options: &SledOptions) -> Result<(Arc<Shared>, JoinHandle<()>), Sto
         spawn("storage-keeper", move || keeper::run(&shared, &tasks))?
     };
     *super::shared::held(&shared.keeper_thread) = Some(thread);
+    if let Err(error) = export {
+        tracing::error!(%error, "the base export is lost, sled is the only whole copy; a new export is made");
+        shared.ask_export();
+    }
     let thread = {
         let shared = Arc::clone(&shared);
         spawn("storage-commit", move || {

@@ -90,7 +90,7 @@ async fn the_document_decides_how_the_client_shows_itself() {
 }
 
 #[tokio::test]
-async fn tokens_are_kept_when_user_info_is_out_of_reach() {
+async fn w03_a_refresh_keeps_its_tokens_when_user_info_is_out_of_reach_and_a_code_is_refused() {
     let idp = Idp::new();
     let server = server(&idp, "id_token_claims,user_info").await;
     let first = server.exchange(code(None), allow(START)).await.unwrap();
@@ -109,11 +109,15 @@ async fn tokens_are_kept_when_user_info_is_out_of_reach() {
         assert_eq!(second.tokens.access_token.expose(), "a-2");
         assert_eq!(second.warning.as_deref(), Some(warning));
         assert_eq!(extra(&second), extra(&first), "what was known stays");
-        let fresh = server.exchange(code(None), allow(START)).await.unwrap();
-        assert_eq!(fresh.warning.as_deref(), Some(warning));
-        assert_eq!(extra(&fresh)["user_info"], Value::Null);
-        assert_eq!(extra(&fresh)["id_token_claims"]["sub"], "user-1");
+        let handed_in = server.exchange(refresh(None), allow(START)).await.unwrap();
+        assert_eq!(handed_in.warning.as_deref(), Some(warning));
+        assert_eq!(extra(&handed_in)["id_token_claims"]["sub"], "user-1");
+        assert_eq!(unacceptable(&server.exchange(code(None), allow(START)).await), warning);
     }
+    idp.with(|state| drop(state.document.as_object_mut().unwrap().remove("userinfo_endpoint")));
+    let server = super::server(&idp, "user_info").await;
+    let text = "oidc: error fetching user info: oidc: user info endpoint is not supported by this provider";
+    assert_eq!(unacceptable(&server.exchange(code(None), allow(START)).await), text);
 }
 
 #[tokio::test]
@@ -197,7 +201,7 @@ async fn discovery_is_asked_anew_when_old_and_an_issuer_that_is_down_is_used_as_
     });
     let moved = server.exchange(refresh(None), allow(later.plus(Duration::from_mins(11)))).await;
     assert!(
-        matches!(moved, Err(ProviderError::Refused { text, spent: false }) if text.ends_with("404 Not Found"))
+        matches!(moved, Err(ProviderError::Refused { text, spent: false, .. }) if text.ends_with("404 Not Found"))
     );
     assert!(idp.asked().contains(&"/moved".to_owned()), "a new path of the same origin is followed");
 }

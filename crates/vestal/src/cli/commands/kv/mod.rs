@@ -31,11 +31,11 @@ pub(crate) enum Kv {
     /// List the secrets below a path.
     List(list::List),
     /// Delete the current version, or those named.
-    Delete(remove::Delete),
+    Delete(remove::Chosen),
     /// Bring deleted versions back.
-    Undelete(remove::Undelete),
+    Undelete(remove::Chosen),
     /// Destroy versions for good.
-    Destroy(remove::Destroy),
+    Destroy(remove::Chosen),
     /// Make an old version the current one.
     Rollback(rollback::Rollback),
     /// What is kept about a secret and its versions.
@@ -90,9 +90,9 @@ impl Run for Kv {
             Self::Get(command) => command.run(session).await,
             Self::Patch(command) => command.run(session).await,
             Self::List(command) => command.run(session).await,
-            Self::Delete(command) => command.run(session).await,
-            Self::Undelete(command) => command.run(session).await,
-            Self::Destroy(command) => command.run(session).await,
+            Self::Delete(chosen) => chosen.delete(session).await,
+            Self::Undelete(chosen) => chosen.change(session, "undelete", "Undelete").await,
+            Self::Destroy(chosen) => chosen.change(session, "destroy", "Destroy").await,
             Self::Rollback(command) => command.run(session).await,
             Self::Metadata(command) => command.run(session).await,
             Self::EnableVersioning(command) => tune(session, &command.path, to_version_two()).await,

@@ -4,46 +4,24 @@ use clap::Args;
 use serde_json::json;
 
 use super::Target;
-use crate::cli::commands::Run;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::flags::OutputFlags;
 use crate::cli::session::Session;
 
+/// Versions of a secret, and what is to be printed of their change.
 #[derive(Args, Debug)]
-pub(crate) struct Delete {
+pub(crate) struct Chosen {
     #[command(flatten)]
     output: OutputFlags,
-    /// The versions to delete, such as 1,3.
+    /// The versions that are meant, such as 1,3.
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',')]
     versions: Vec<String>,
     #[command(flatten)]
     target: Target,
 }
 
-#[derive(Args, Debug)]
-pub(crate) struct Undelete {
-    #[command(flatten)]
-    output: OutputFlags,
-    /// The versions to bring back, such as 1,3.
-    #[arg(long, value_name = "NUMBERS", value_delimiter = ',')]
-    versions: Vec<String>,
-    #[command(flatten)]
-    target: Target,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct Destroy {
-    #[command(flatten)]
-    output: OutputFlags,
-    /// The versions to destroy, such as 1,3.
-    #[arg(long, value_name = "NUMBERS", value_delimiter = ',')]
-    versions: Vec<String>,
-    #[command(flatten)]
-    target: Target,
-}
-
-impl Run for Delete {
-    async fn run(self, session: &mut Session<'_>) -> Outcome {
+impl Chosen {
+    pub(super) async fn delete(self, session: &mut Session<'_>) -> Outcome {
         let api = session.api()?;
         let (mount, key) = self.target.locate(session).await?;
         let path = mount.value(&key);
@@ -60,43 +38,24 @@ impl Run for Delete {
         let success = format!("Success! Data deleted (if it existed) at: {path}");
         session.show_or_say(secret.as_ref(), &self.output, &success)
     }
-}
 
-impl Run for Undelete {
-    async fn run(self, session: &mut Session<'_>) -> Outcome {
-        let Self { output, versions, target } = self;
-        change(session, "undelete", "Undelete", &versions, &target, &output).await
+    /// Undeletes or destroys: both differ only in the branch that they write to.
+    pub(super) async fn change(self, session: &mut Session<'_>, branch: &str, title: &str) -> Outcome {
+        if self.versions.is_empty() {
+            return Err(Failure::local(format!(
+                "No versions provided, use the \"-versions\" flag to specify the version to {branch}."
+            )));
+        }
+        let api = session.api()?;
+        let (mount, key) = self.target.locate(session).await?;
+        if !mount.versioned {
+            return Err(Failure::local(format!("{title} not supported on KV Version 1")));
+        }
+        let path = mount.branch(branch, &key);
+        let written = api.write(&path, json!({ "versions": self.versions })).await;
+        let secret =
+            written.map_err(|error| session.failed(&format!("Error writing data to {path}"), &error))?;
+        let success = format!("Success! Data written to: {path}");
+        session.show_or_say(secret.as_ref(), &self.output, &success)
     }
-}
-
-impl Run for Destroy {
-    async fn run(self, session: &mut Session<'_>) -> Outcome {
-        let Self { output, versions, target } = self;
-        change(session, "destroy", "Destroy", &versions, &target, &output).await
-    }
-}
-
-/// Both differ only in the branch that they write to.
-async fn change(
-    session: &mut Session<'_>,
-    branch: &str,
-    title: &str,
-    versions: &[String],
-    target: &Target,
-    output: &OutputFlags,
-) -> Outcome {
-    if versions.is_empty() {
-        let text =
-            format!("No versions provided, use the \"-versions\" flag to specify the version to {branch}.");
-        return Err(Failure::local(text));
-    }
-    let api = session.api()?;
-    let (mount, key) = target.locate(session).await?;
-    if !mount.versioned {
-        return Err(Failure::local(format!("{title} not supported on KV Version 1")));
-    }
-    let path = mount.branch(branch, &key);
-    let written = api.write(&path, json!({ "versions": versions })).await;
-    let secret = written.map_err(|error| session.failed(&format!("Error writing data to {path}"), &error))?;
-    session.show_or_say(secret.as_ref(), output, &format!("Success! Data written to: {path}"))
 }

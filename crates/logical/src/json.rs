@@ -1,23 +1,46 @@
-//! Reads the JSON of strangers: one object, every bound in force while it is being read.
+//! Reads the JSON of strangers, every bound in force while it is being read, and what was stored of it.
 //!
 //! A parser of our own, because the limits must hold before a tree exists, because serde's gives a meaning to two
-//! private key names, and because Go's leniencies (text that is no UTF-8, half surrogates, a second value) are part
-//! of the wire. One pass, no look-back; the work per byte is constant.
+//! private key names and rewrites numbers (`1e5` becomes `1e+5`), and because Go's leniencies (text that is no UTF-8,
+//! half surrogates, a second value) are part of the wire. One pass, no look-back; the work per byte is constant.
 //!
 //! Invariants: never deeper than allowed on our own stack; a fault never holds what was read; numbers keep
 //! their text; of equal keys the last wins.
 
 use serde_json::{Map, Number, Value};
 
-use crate::limits::JsonLimits;
+use vestal_storage::StorageError;
+
+/// Bounds of one JSON body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JsonLimits {
+    /// Arrays and objects within each other.
+    pub depth: usize,
+    /// Strings, keys included.
+    pub strings: usize,
+    /// Estimated bytes of the decoded tree.
+    pub memory: usize,
+}
+
+impl Default for JsonLimits {
+    fn default() -> Self {
+        Self { depth: 128, strings: 1000, memory: (32 << 20) + (512 << 10) }
+    }
+}
+
+/// What was let in once, with the levels of an envelope around it.
+const STORED: JsonLimits = JsonLimits { depth: 256, strings: usize::MAX, memory: usize::MAX };
 
 /// Why a body was not read. The text says what was met, never its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum JsonFault {
+pub enum JsonFault {
+    /// It is no JSON.
     #[error("failed to decode JSON input: {0}")]
     Malformed(&'static str),
+    /// It is another value.
     #[error("failed to decode JSON input: expected an object, found {0}")]
     NotAnObject(&'static str),
+    /// It goes beyond a bound.
     #[error("refused JSON input due to high complexity: {0}")]
     Complex(&'static str),
 }
@@ -39,9 +62,8 @@ const VALUE_COST: usize = 128;
 const PLAIN_NUMBER: usize = 300;
 
 /// The members of the one object in `bytes`; nothing and `null` are no members.
-pub(crate) fn object(bytes: &[u8], limits: &JsonLimits) -> Result<Map<String, Value>, JsonFault> {
-    let mut reader =
-        Reader { rest: bytes, depth: limits.depth, strings: limits.strings, memory: limits.memory };
+pub fn object(bytes: &[u8], limits: &JsonLimits) -> Result<Map<String, Value>, JsonFault> {
+    let mut reader = Reader::new(bytes, limits);
     if reader.next_byte().is_none() {
         return Ok(Map::new());
     }
@@ -60,6 +82,21 @@ pub(crate) fn object(bytes: &[u8], limits: &JsonLimits) -> Result<Map<String, Va
     }
 }
 
+/// What we wrote ourselves, of what a client had sent: numbers have the text that they came with.
+pub fn stored(bytes: &[u8]) -> Result<Value, StorageError> {
+    let mut reader = Reader::new(bytes, &STORED);
+    let value = reader.value().ok().filter(|_| reader.next_byte().is_none());
+    value.ok_or_else(|| StorageError::Corrupt("stored JSON cannot be read".to_owned()))
+}
+
+/// The same, of an object.
+pub fn stored_object(bytes: &[u8]) -> Result<Map<String, Value>, StorageError> {
+    match stored(bytes)? {
+        Value::Object(members) => Ok(members),
+        _ => Err(StorageError::Corrupt("stored JSON is no object".to_owned())),
+    }
+}
+
 fn begins_value(byte: u8) -> bool {
     matches!(byte, b'{' | b'[' | b'"' | b't' | b'f' | b'n' | b'-' | b'0'..=b'9')
 }
@@ -72,6 +109,10 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    fn new(bytes: &'a [u8], limits: &JsonLimits) -> Self {
+        Self { rest: bytes, depth: limits.depth, strings: limits.strings, memory: limits.memory }
+    }
+
     /// The next byte that is no blank; it stays unread.
     fn next_byte(&mut self) -> Option<u8> {
         let blanks = self.rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();

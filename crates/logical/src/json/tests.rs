@@ -122,8 +122,8 @@ fn limits_hold_while_reading() {
     let memory = "refused JSON input due to high complexity: exceeded maximum estimated memory limits";
     let depth = "failed to decode JSON input: exceeded max depth";
     let table = [
-        ("depth", deep(120), None),
-        ("depth + 1", deep(121), Some(depth)),
+        ("depth", deep(128), None),
+        ("depth + 1", deep(129), Some(depth)),
         ("unclosed", "[".repeat(500_000), Some(depth)),
         ("unclosed objects", "{\"a\":".repeat(500_000), Some(depth)),
         ("strings", texts(1000), None),
@@ -150,8 +150,7 @@ fn a_hostile_body_is_refused_after_a_small_part_of_it() {
     // What is left unread shows that the limits act while reading, without a clock.
     let body = format!("{{\"a\":[{}", "\"x\",".repeat(1 << 20));
     let limits = JsonLimits::default();
-    let mut reader =
-        Reader { rest: body.as_bytes(), depth: limits.depth, strings: limits.strings, memory: limits.memory };
+    let mut reader = Reader::new(body.as_bytes(), &limits);
     assert_eq!(reader.value(), Err(TOO_MANY_STRINGS));
     assert!(body.len() - reader.rest.len() < 5000);
 }
@@ -200,4 +199,21 @@ proptest! {
             prop_assert_eq!(again, theirs);
         }
     }
+}
+
+#[test]
+fn what_was_stored_is_read_as_it_was_sent() {
+    let deep = format!("{}1E5{}", "[".repeat(128), "]".repeat(128));
+    for number in
+        ["1e5", "1E5", "1E+2", "1e-7", "1.0E10", "-0", "-0e1", "0e0", "1.50", &"9".repeat(40), &deep]
+    {
+        let sent = format!("{{\"a\":{number}}}");
+        let kept = serde_json::to_string(&stored(sent.as_bytes()).unwrap()).unwrap();
+        assert_eq!(kept, sent);
+        assert_eq!(stored(kept.as_bytes()).unwrap().to_string(), sent);
+    }
+    for damaged in ["", "{", "{}x", "{\"a\":}"] {
+        assert!(stored(damaged.as_bytes()).is_err(), "{damaged}");
+    }
+    assert!(stored_object(b"[]").is_err());
 }
