@@ -58,12 +58,15 @@ fn trail(authorized: &Authorized, allowed: bool) -> Trail<'_> {
 }
 
 /// Faults of ours are told in the log, with their cause; the request's id ties them to the answer. What an engine says is
-/// the upstream's failure it tells itself. No public text: it may hold what a client or a provider chose.
+/// the upstream's failure it tells itself, and a 500 without a cause is a client's mistake that the reference answers so.
+/// No public text: it may hold what a client or a provider chose.
 fn log(id: &str, operation: Operation, result: &Result<Answer, Error>) {
     if let Err(error) = result
         && matches!(error.kind(), Kind::Internal | Kind::Unavailable)
+        && let cause = std::error::Error::source(error)
+        && (cause.is_some() || error.kind() == Kind::Unavailable)
     {
-        let cause = std::error::Error::source(error).map(tracing::field::display);
+        let cause = cause.map(tracing::field::display);
         tracing::error!(
             request = id,
             operation = operation.word(),
@@ -111,10 +114,12 @@ mod tests {
             line.contains("a request failed: Internal request=\"id\" operation=\"read\" cause=the cause"),
             "{line}"
         );
-        let line = told(Error::new(Kind::Internal, "public"));
-        assert!(line.contains("a request failed: Internal") && !line.contains("cause"), "{line}");
+        let line = told(Error::new(Kind::Unavailable, "public"));
+        assert!(line.contains("a request failed: Unavailable") && !line.contains("cause"), "{line}");
         assert!(!line.contains("public"), "{line}");
-        for error in [Error::new(Kind::Upstream, "public"), Error::invalid("public"), Error::denied()] {
+        let mistaken = Error::new(Kind::Internal, "missing path").multi();
+        let upstream = Error::new(Kind::Upstream, "public");
+        for error in [mistaken, upstream, Error::invalid("public"), Error::denied()] {
             assert_eq!(told(error), "");
         }
     }
