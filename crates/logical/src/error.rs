@@ -148,7 +148,7 @@ impl Error {
         }
     }
 
-    /// The text without its frame, as audit entries show it.
+    /// The text without its frame.
     #[must_use]
     pub fn text(&self) -> String {
         self.texts.join("; ")

@@ -161,8 +161,10 @@ impl Broker {
         trail: &Trail<'_>,
         result: Result<&Answer, &Error>,
     ) -> Result<(), Error> {
-        let line =
-            |open: &Open| response_line(trail, &open.redactor(), result, open.options.elide_list_responses);
+        let now = self.parts.clock.now();
+        let line = |open: &Open| {
+            response_line(trail, &open.redactor(), result, open.options.elide_list_responses, now)
+        };
         self.record(trail, line).await
     }
 

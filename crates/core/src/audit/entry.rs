@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use vestal_logical::{Answer, Auth, Body, Error, Operation, Reply, Request, WrapInfo};
+use vestal_logical::{Answer, Auth, Body, Error, Operation, Reply, Request, Timestamp, WrapInfo};
 
 use super::redact::Redactor;
 use crate::mounts::Route;
@@ -42,7 +42,7 @@ pub(super) fn request_line(trail: &Trail<'_>, redactor: &Redactor<'_>, error: Op
         auth: auth(trail, redactor),
         request: request(trail, redactor),
         response: None,
-        error: error.map(Error::text),
+        error: error.map(told),
     }
 }
 
@@ -52,21 +52,26 @@ pub(super) fn response_line(
     redactor: &Redactor<'_>,
     result: Result<&Answer, &Error>,
     elide_lists: bool,
+    now: Timestamp,
 ) -> Line {
     let mut response = mount(trail);
     if let Ok(answer) = result {
         answered(&mut response, trail, redactor, answer, elide_lists);
     }
     Line {
-        time: trail.request.now.to_string(),
+        time: now.to_string(),
         kind: "response",
         auth: auth(trail, redactor),
         request: request(trail, redactor),
         response: Some(Value::Object(response)),
-        error: result
-            .err()
-            .map(|error| if error.text().is_empty() { "not found".to_owned() } else { error.text() }),
+        error: result.err().map(told),
     }
+}
+
+/// What the caller is told, in its frame.
+fn told(error: &Error) -> String {
+    let texts = error.public();
+    if texts.is_empty() { "not found".to_owned() } else { texts.join("; ") }
 }
 
 /// Who called.
@@ -173,7 +178,12 @@ fn answered(
             }
         }
         Answer::Wrapped(info) => drop(shown.insert("wrap_info".to_owned(), wrapped(redactor, info))),
-        Answer::Unwrapped(envelope) => drop(shown.insert("data".to_owned(), redactor.value(envelope))),
+        // What was inside; the rest of the envelope was recorded when it was wrapped.
+        Answer::Unwrapped(envelope) => {
+            if let Some(data) = envelope.get("data").filter(|data| !data.is_null()) {
+                shown.insert("data".to_owned(), redactor.value(data));
+            }
+        }
     }
 }
 

@@ -62,7 +62,7 @@ async fn each_request_leaves_two_lines_and_no_value_in_clear() {
     assert_eq!(asked[1]["auth"]["policy_results"]["granting_policies"][0]["name"], "root");
     assert_eq!(
         (&asked[2]["error"], &asked[2]["auth"]["policy_results"]["allowed"]),
-        (&json!("permission denied"), &json!(false))
+        (&json!("1 error occurred:\n\t* permission denied\n\n"), &json!(false))
     );
     assert_eq!(asked[3]["auth"], json!({ "token_type": "default" }));
 }
@@ -126,6 +126,46 @@ async fn devices_are_listed_kept_and_disabled() {
     again.read("sys/mounts").as_root().send().await.data();
     assert_eq!(lines(&file).len(), before);
     again.delete("sys/audit/none").as_root().send().await.nothing();
+}
+
+/// CVE-2024-0831: the raw lines of one device reached the others.
+#[tokio::test]
+async fn cve_2024_0831_a_device_beside_a_raw_one_still_hides_what_is_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let (raw, plain) = (folder.path().join("raw.log"), folder.path().join("plain.log"));
+    let vault = vault(true).await;
+    let fields =
+        json!({ "type": "file", "options": { "file_path": raw.to_str().unwrap(), "log_raw": "true" } });
+    vault.write("sys/audit/a", fields).as_root().send().await.nothing();
+    enable(&vault, "b", &plain).await;
+    vault.write("sys/mounts/notes", json!({ "type": "notes" })).as_root().send().await.nothing();
+    vault.write("notes/jane", json!({ "password": "hunter2" })).as_root().send().await.nothing();
+    vault.read("notes/jane").as_root().send().await.data();
+    assert!(std::fs::read_to_string(&raw).unwrap().contains("hunter2"));
+    let text = std::fs::read_to_string(&plain).unwrap();
+    assert!(text.contains("notes/jane"));
+    assert!(!text.contains("hunter2") && !text.contains(&vault.root));
+}
+
+/// Latency is read from the two lines; of an unwrapped answer the content is recorded.
+#[tokio::test]
+async fn a_response_has_its_own_time_and_an_unwrapped_one_its_content() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("audit.log");
+    let vault = vault(true).await;
+    enable(&vault, "main", &file).await;
+    let wrapped = vault.write("sys/wrapping/wrap", json!({ "a": "b" })).as_root().wrapped(60).send().await;
+    let ask = vault.write("sys/wrapping/unwrap", json!({ "token": wrapped.token() })).as_root();
+    vault.clock.advance(std::time::Duration::from_secs(7)).await;
+    ask.send().await.unwrapped();
+    let lines = lines(&file);
+    let [.., asked, answered] = lines.as_slice() else { panic!("two lines") };
+    assert_eq!(
+        (&asked["time"], &answered["time"]),
+        (&json!("2027-01-15T08:00:00Z"), &json!("2027-01-15T08:00:07Z"))
+    );
+    let data = answered["response"]["data"].as_object().expect("data");
+    assert_eq!(data.keys().collect::<Vec<_>>(), ["a"]);
 }
 
 /// CVE-2025-6000: whoever may enable devices could write programs and have them run.
