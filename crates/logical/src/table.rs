@@ -85,8 +85,10 @@ impl<E: Send + Sync + 'static> Table<E> {
         })?;
         let says_something = match reply.body {
             Body::Plain(_) => false,
-            // An empty list that something is to be said of is an answer.
-            Body::Empty => reply.auth.is_some() || call.operation == Operation::List,
+            // An empty list that something is to be said of is an answer, and so is a warning.
+            Body::Empty => {
+                reply.auth.is_some() || !reply.warnings.is_empty() || call.operation == Operation::List
+            }
             Body::Data(_) => true,
         };
         if says_something {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use vestal_logical::{Answer, Body, Error, Outcome, Reply};
+use vestal_logical::{Answer, Body, Error, Operation, Outcome, Reply};
 
 use super::dispatch::Dispatched;
 use super::record::Recorded;
@@ -54,7 +54,10 @@ async fn answer(
     {
         return Ok(Answer::Unwrapped(envelope));
     }
-    let has_content = reply.body != Body::Empty || reply.auth.is_some();
+    // To a read, nothing but a warning is still nothing found.
+    let read = matches!(recorded.authorized.operation, Operation::Read | Operation::List);
+    let warned = !read && !reply.warnings.is_empty();
+    let has_content = reply.body != Body::Empty || reply.auth.is_some() || warned;
     let framed = (unwrapped || !matches!(reply.body, Body::Plain(_))) && reply.outcome == Outcome::Done;
     match request.wrap {
         Some(ask) if has_content && framed => {

@@ -10,6 +10,8 @@ mod finish;
 mod gate;
 mod record;
 mod route;
+#[cfg(test)]
+mod tests;
 pub(crate) mod wrap;
 
 use std::sync::Arc;
