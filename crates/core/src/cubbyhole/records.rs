@@ -24,11 +24,24 @@ impl Record for Secret {
     }
 }
 
-/// A wrapped answer. Its JSON stands in the record as it is: as a text its quotes would need twice the room, and what can
-/// be stored could not be wrapped.
+/// Bytes of JSON that stand in one record. As a text JSON needs twice the room at most, which a record has too.
+const PART: usize = 480 << 10;
+
+/// A wrapped answer. Its JSON stands in the record as it is: as a text its quotes would need twice the room. What is
+/// longer, for an answer is larger than the record it shows, is cut into texts of several records.
 #[derive(Serialize, Deserialize)]
 struct Wrapped {
     response: Box<RawValue>,
+    /// How many records it takes, in the first of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    parts: Option<usize>,
+}
+
+impl Wrapped {
+    /// A text: a part of several, or the whole of an older record.
+    fn text(&self) -> Result<String, Error> {
+        serde_json::from_str(self.response.get()).map_err(|_| damaged())
+    }
 }
 
 impl Record for Wrapped {
@@ -53,18 +66,34 @@ impl Cubbyholes {
     /// The JSON of the wrapped answer that a token holds.
     pub(crate) async fn response(&self, token: &str) -> Result<Option<String>, Error> {
         let kept = self.view.get::<Wrapped>(&place(token, RESPONSE)).await?;
-        let Some(raw) = kept.map(|stored| stored.value.response) else { return Ok(None) };
-        // Older ones are a text.
-        if raw.get().starts_with('"') {
-            return serde_json::from_str(raw.get()).map(Some).map_err(|_| damaged());
+        let Some(first) = kept.map(|stored| stored.value) else { return Ok(None) };
+        if !first.response.get().starts_with('"') {
+            return Ok(Some(first.response.get().to_owned()));
         }
-        Ok(Some(raw.get().to_owned()))
+        let mut json = first.text()?;
+        for number in 1..first.parts.unwrap_or(1) {
+            // Whoever takes it meanwhile takes all of it.
+            let Some(next) = self.view.get::<Wrapped>(&part_place(token, number)).await? else {
+                return Ok(None);
+            };
+            json.push_str(&next.value.text()?);
+        }
+        Ok(Some(json))
     }
 
     /// Adds the JSON of a wrapped answer to a batch.
     pub(crate) fn put_response(&self, changes: &mut Changes, token: &str, json: String) -> Result<(), Error> {
-        let response = RawValue::from_string(json).map_err(|_| damaged())?;
-        changes.put(&self.view, &place(token, RESPONSE), &Wrapped { response })?;
+        if json.len() <= PART {
+            let response = RawValue::from_string(json).map_err(|_| damaged())?;
+            changes.put(&self.view, &place(token, RESPONSE), &Wrapped { response, parts: None })?;
+            return Ok(());
+        }
+        let texts = parts(&json);
+        for (number, text) in texts.iter().enumerate() {
+            let response = serde_json::value::to_raw_value(text).map_err(|_| damaged())?;
+            let parts = (number == 0).then_some(texts.len());
+            changes.put(&self.view, &part_place(token, number), &Wrapped { response, parts })?;
+        }
         Ok(())
     }
 
@@ -109,6 +138,21 @@ impl Cubbyholes {
             self.view.commit(changes).await?;
         }
     }
+}
+
+fn part_place(token: &str, number: usize) -> Place {
+    if number == 0 { place(token, RESPONSE) } else { place(token, &format!("{RESPONSE}/{number}")) }
+}
+
+fn parts(json: &str) -> Vec<&str> {
+    let (mut parts, mut rest) = (Vec::new(), json);
+    while rest.len() > PART {
+        let (part, after) = rest.split_at(rest.floor_char_boundary(PART));
+        parts.push(part);
+        rest = after;
+    }
+    parts.push(rest);
+    parts
 }
 
 fn damaged() -> Error {

@@ -319,3 +319,25 @@ async fn what_can_be_kept_can_be_wrapped() {
     let token = vault.write("sys/wrapping/rewrap", json!({ "token": token })).as_root().send().await.token();
     assert_eq!(unwrap(&vault, &vault.root, &token).await.expect("unwrapped")["data"], large);
 }
+
+/// The answer is larger than the record that it shows.
+#[tokio::test]
+async fn a_secret_as_large_as_a_record_is_unwrapped_by_every_road_and_leaves_nothing() {
+    let vault = TestVault::active().await;
+    let before = left_behind(&vault.active.barrier).await;
+    for value in ["a".repeat((1 << 20) - 100), "\"".repeat(520_000), "\u{20ac}".repeat(349_000)] {
+        vault.write("cubbyhole/x", json!({ "v": value })).as_root().send().await.nothing();
+        let wrapped = async || vault.read("cubbyhole/x").as_root().wrapped(60).send().await.token();
+        let envelope = unwrap(&vault, &vault.root, &wrapped().await).await.expect("by another");
+        assert_eq!(envelope["data"]["v"], value);
+        let again = vault.write("sys/wrapping/rewrap", json!({ "token": wrapped().await }));
+        let own = again.as_root().send().await.token();
+        let told = vault.write("sys/wrapping/unwrap", json!({})).by(&own).send().await;
+        assert_eq!(told.unwrapped()["data"]["v"], value);
+        let told = vault.read("cubbyhole/response").by(&wrapped().await).send().await.data();
+        let envelope: Value = serde_json::from_str(told["response"].as_str().expect("a text")).expect("JSON");
+        assert_eq!((&envelope["data"]["v"], told.get("parts")), (&json!(value), None));
+        vault.delete("cubbyhole/x").as_root().send().await.nothing();
+    }
+    assert_eq!(left_behind(&vault.active.barrier).await, before);
+}
