@@ -41,6 +41,7 @@ async fn each_request_leaves_two_lines_and_no_value_in_clear() {
     let token = vault.token(&["default"]).await;
     vault.read("notes/jane").by(&token).send().await.failure();
     vault.read("notes/jane").by("s.unknown-token").send().await.failure();
+    vault.read("sys/internal/ui/mounts").by(&token).send().await.data();
 
     let text = std::fs::read_to_string(&file).unwrap();
     for secret in ["hunter2", vault.root.as_str(), token.as_str(), "s.unknown-token"] {
@@ -65,6 +66,8 @@ async fn each_request_leaves_two_lines_and_no_value_in_clear() {
         (&json!("1 error occurred:\n\t* permission denied\n\n"), &json!(false))
     );
     assert_eq!(asked[3]["auth"], json!({ "token_type": "default" }));
+    let seen = of("response", "sys/internal/ui/mounts");
+    assert_eq!(seen[0]["auth"]["policies"], json!(["default"]), "its token decided the answer");
 }
 
 #[tokio::test]

@@ -50,7 +50,10 @@ fn trail(authorized: &Authorized, allowed: bool) -> Trail<'_> {
     Trail {
         request: &authorized.identified.routed.request,
         operation: authorized.operation,
-        token: authorized.caller().map(|presented| presented.entry.as_ref()),
+        token: authorized
+            .caller()
+            .map(|presented| presented.entry.as_ref())
+            .or(authorized.identified.seen.as_deref()),
         granting: &authorized.granting,
         allowed,
         route: authorized.identified.routed.place.as_ref().map(|place| &place.route),

@@ -23,6 +23,11 @@ pub(crate) fn endpoints() -> Endpoints<Active> {
         })
 }
 
+/// Whether these endpoints serve the path: their answer depends on who calls.
+pub(crate) fn looks_at_callers(path: &str) -> bool {
+    path == "sys/internal/ui/mounts" || path.starts_with("sys/internal/ui/mounts/")
+}
+
 /// The caller's rights. The endpoint needs no token, so the pipeline has not looked at the one that came.
 async fn caller(active: &Active, call: &Call) -> Result<Option<Arc<Acl>>, Error> {
     let Some(token) = call.credential.as_ref().filter(|token| !token.is_empty()) else { return Ok(None) };

@@ -2,7 +2,7 @@
 
 mod audit;
 mod capabilities;
-mod internal_ui;
+pub(crate) mod internal_ui;
 mod mounts;
 mod policy;
 mod remount;
