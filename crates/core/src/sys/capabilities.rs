@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
-use vestal_crypto::SecretString;
 use vestal_logical::params::CommaList;
 use vestal_logical::{Call, Endpoints, Error, Kind, Reply};
 
 use crate::active::Active;
+use crate::token_auth::GivenToken;
 
 pub(crate) fn endpoints() -> Endpoints<Active> {
     Endpoints::new()
@@ -27,8 +28,22 @@ pub(crate) fn endpoints() -> Endpoints<Active> {
 /// Which token and which paths.
 #[derive(Deserialize, JsonSchema)]
 struct Ask {
-    /// The token. For the caller's own it is not looked at.
-    token: Option<SecretString>,
+    /// The token.
+    #[serde(default)]
+    token: GivenToken,
+    /// The paths.
+    paths: Option<CommaList>,
+    /// An old name of `paths`.
+    path: Option<CommaList>,
+}
+
+/// Which paths.
+#[derive(Deserialize, JsonSchema)]
+struct AskOfSelf {
+    /// Not looked at: the caller's own is meant.
+    #[serde(default, rename = "token")]
+    #[schemars(with = "GivenToken")]
+    _token: IgnoredAny,
     /// The paths.
     paths: Option<CommaList>,
     /// An old name of `paths`.
@@ -72,16 +87,15 @@ async fn tell(active: &Active, policies: &[String], paths: &[String]) -> Result<
 }
 
 async fn of_token(active: &Arc<Active>, call: &Call, p: Ask) -> Result<Reply<Value>, Error> {
-    let token = p.token.filter(|token| !token.is_empty());
     // The reference calls this a fault of the server; clients know it as such.
-    let token = token.ok_or_else(|| Error::new(Kind::Internal, "no token found").multi())?;
+    let token = p.token.given().ok_or_else(|| Error::new(Kind::Internal, "no token found").multi())?;
     let paths = asked(p.paths, p.path)?;
-    let entry = active.tokens.peek(&token, call.now).await?;
+    let entry = active.tokens.peek(token, call.now).await?;
     let entry = entry.ok_or_else(|| Error::invalid("invalid token").multi())?;
     tell(active, &entry.policies, &paths).await
 }
 
-async fn of_self(active: &Arc<Active>, call: &Call, p: Ask) -> Result<Reply<Value>, Error> {
+async fn of_self(active: &Arc<Active>, call: &Call, p: AskOfSelf) -> Result<Reply<Value>, Error> {
     let paths = asked(p.paths, p.path)?;
     // The pipeline has looked: at its last use the token is dead to everybody else already.
     let caller = call.caller.as_ref().ok_or_else(Error::unauthenticated)?;
@@ -99,6 +113,7 @@ async fn of_accessor(active: &Arc<Active>, call: &Call, p: AskByAccessor) -> Res
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use vestal_logical::Kind;
 
     use crate::testing::TestVault;
 
@@ -115,5 +130,19 @@ mod tests {
         let token = vault.write("auth/token/create", asked).as_root().send().await.token();
         let told = vault.write("sys/capabilities-self", json!({ "paths": ["x"] })).by(&token).send().await;
         assert_eq!(told.data()["x"], json!(["read"]));
+    }
+
+    #[tokio::test]
+    async fn a_null_token_is_none_and_that_of_the_caller_is_not_looked_at() {
+        let vault = TestVault::active().await;
+        for token in [json!(null), json!(0), json!("nobody's"), json!([])] {
+            let ask = json!({ "token": token, "paths": ["x"] });
+            let told = vault.write("sys/capabilities-self", ask).as_root().send().await;
+            assert_eq!(told.data()["x"], json!(["root"]), "{token}");
+            assert!(told.warnings().is_empty());
+        }
+        let ask = json!({ "token": null, "paths": ["x"] });
+        let told = vault.write("sys/capabilities", ask).as_root().send().await;
+        assert_eq!(told.failure(), (Kind::Internal, "1 error occurred:\n\t* no token found\n\n".to_owned()));
     }
 }

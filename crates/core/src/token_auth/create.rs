@@ -9,7 +9,7 @@ use vestal_crypto::SecretString;
 use vestal_logical::params::KeyValues;
 use vestal_logical::{Call, Error, Reply};
 
-use super::fields::{GivenToken, Span, TextList};
+use super::fields::{ChosenId, Span, TextList};
 use super::policies::{Rights, assigned};
 use super::{auth, caller, has_sudo};
 use crate::active::Active;
@@ -20,7 +20,7 @@ use crate::tokens::{Asked, Lifetime, MountTerms, NewToken, TokenEntry};
 #[serde(default)]
 pub(super) struct Create {
     /// The token itself; one is made when this is empty. Needs `sudo`.
-    id: GivenToken,
+    id: ChosenId,
     /// Its policies; without any, those of the caller.
     policies: TextList,
     /// Leave out the policy `default`.
@@ -145,11 +145,14 @@ fn lifetime(p: &Create, call: &Call, policies: &[String]) -> Result<Lifetime, Er
 }
 
 /// A chosen id never looks like one that was made.
-fn custom_id(id: &GivenToken) -> Result<Option<SecretString>, Error> {
+fn custom_id(id: &ChosenId) -> Result<Option<SecretString>, Error> {
     match id.given() {
         None => Ok(None),
         Some(id) if id.expose().starts_with("s.") => {
             Err(Error::invalid("custom token ID cannot have the 's.' prefix"))
+        }
+        Some(id) if id.expose().starts_with("hvs.") => {
+            Err(Error::invalid("custom token ID cannot have the 'hvs.' prefix"))
         }
         Some(id) if id.expose().contains('.') => {
             Err(Error::invalid("custom token ID cannot have a '.' in the value"))

@@ -22,11 +22,12 @@ impl GivenToken {
 
 impl<'de> Deserialize<'de> for GivenToken {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // A number for a token is a mistake: to revoke it must not look like a success.
         let text = match Value::deserialize(deserializer)? {
             Value::Null => String::new(),
             Value::String(text) => text,
-            Value::Number(number) => number.to_string(),
-            Value::Bool(value) => if value { "1" } else { "0" }.to_owned(),
+            Value::Number(_) => return Err(serde::de::Error::custom(unconvertible("json.Number"))),
+            Value::Bool(_) => return Err(serde::de::Error::custom(unconvertible("bool"))),
             Value::Array(_) => return Err(serde::de::Error::custom(unconvertible("[]interface {}"))),
             Value::Object(_) => {
                 return Err(serde::de::Error::custom(unconvertible("map[string]interface {}")));
@@ -43,6 +44,38 @@ impl JsonSchema for GivenToken {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         SecretString::json_schema(generator)
+    }
+}
+
+/// A token's id of the caller's choice, where numbers are taken for texts.
+#[derive(Default)]
+pub(super) struct ChosenId(Option<SecretString>);
+
+impl ChosenId {
+    /// The id, if one was given.
+    pub(super) fn given(&self) -> Option<&SecretString> {
+        self.0.as_ref()
+    }
+}
+
+impl<'de> Deserialize<'de> for ChosenId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = match Value::deserialize(deserializer)? {
+            Value::Number(number) => Value::String(number.to_string()),
+            Value::Bool(value) => Value::String(if value { "1" } else { "0" }.to_owned()),
+            other => other,
+        };
+        GivenToken::deserialize(value).map(|id| Self(id.0)).map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for ChosenId {
+    fn schema_name() -> Cow<'static, str> {
+        GivenToken::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        GivenToken::json_schema(generator)
     }
 }
 

@@ -86,9 +86,11 @@ impl TokenEntry {
         self.expires.is_some_and(|end| end <= now)
     }
 
-    /// Whole seconds left at `now`; 0 also for a token that never ends.
+    /// Seconds left at `now`, whole ones on both sides as a renewal counts them; 0 only for a token that never ends, or is
+    /// over.
     pub(crate) fn seconds_left(&self, now: Timestamp) -> u64 {
-        self.expires.map_or(0, |end| end.since(now).as_secs())
+        let Some(end) = self.expires.filter(|end| now < *end) else { return 0 };
+        u64::try_from(end.seconds().saturating_sub(now.seconds())).unwrap_or(0).max(1)
     }
 
     /// Its entry in the index of ends, at the first whole millisecond at which it is over.

@@ -185,6 +185,7 @@ async fn input_that_cannot_be_is_refused_by_name_and_never_repeated() {
         ),
         (json!({ "ttl": "9999999999999h" }), "`ttl` is too long"),
         (json!({ "id": "s.canary" }), "custom token ID cannot have the 's.' prefix"),
+        (json!({ "id": "hvs.canary" }), "custom token ID cannot have the 'hvs.' prefix"),
         (json!({ "id": "can.ary" }), "custom token ID cannot have a '.' in the value"),
     ];
     for (asked, text) in cases {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use vestal_logical::Kind;
 
@@ -136,4 +138,16 @@ async fn during_its_last_use_a_token_can_still_be_shown() {
     assert_eq!(uses().await.failure(), (Kind::Denied, "permission denied".to_owned()));
     let unknown = vault.write("auth/token/lookup", json!({ "token": token })).as_root().send().await;
     assert_eq!(unknown.failure().1, "bad token");
+}
+
+/// Who asks within the second of its making sees the whole of its life.
+#[tokio::test]
+async fn the_seconds_left_are_whole_ones_and_never_none_while_it_lives() {
+    let vault = TestVault::active().await;
+    vault.clock.advance(Duration::from_millis(300)).await;
+    let token = vault.write("auth/token/create", json!({ "ttl": 2 })).as_root().send().await.token();
+    for (wait, left) in [(400, 2), (800, 1), (700, 1)] {
+        vault.clock.advance(Duration::from_millis(wait)).await;
+        assert_eq!(vault.read("auth/token/lookup-self").by(&token).send().await.data()["ttl"], left);
+    }
 }

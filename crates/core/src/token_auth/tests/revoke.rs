@@ -134,6 +134,20 @@ async fn a_dead_token_looks_like_none() {
     }
 }
 
+/// A mistyped revocation must not look like one that was done.
+#[tokio::test]
+async fn what_is_no_text_is_no_token() {
+    let vault = TestVault::active().await;
+    for path in ["lookup", "renew", "revoke", "revoke-orphan"] {
+        for token in [json!(0), json!(17), json!(true), json!([]), json!({})] {
+            let ask = vault.write(&format!("auth/token/{path}"), json!({ "token": token }));
+            assert_eq!(ask.as_root().send().await.failure().0, Kind::Invalid, "{path} {token}");
+        }
+    }
+    let made = vault.write("auth/token/create", json!({ "id": 17 })).as_root().send().await;
+    assert_eq!(made.token(), "17", "an id of one's choice may be a number");
+}
+
 #[tokio::test]
 async fn every_authenticated_request_counts_allowed_or_denied_and_open_ones_do_not() {
     let vault = TestVault::active().await;
