@@ -303,6 +303,9 @@ fn lease_time(field: &str, text: Option<String>) -> Result<Option<u64>, Error> {
         None | Some("") => Ok(None),
         Some("system") => Ok(Some(0)),
         Some(text) => match vestal_logical::params::duration_text(text) {
+            Ok(nanos) if nanos > i64::MAX.into() => {
+                Err(Error::invalid(format!("given TTL of `{field}` is invalid: the duration is too long")))
+            }
             Ok(nanos) if nanos >= 0 => Ok(u64::try_from(nanos / 1_000_000_000).ok()),
             Ok(_) => Err(Error::invalid(format!("`{field}` cannot be negative"))),
             Err(reason) => Err(Error::invalid(format!("given TTL of `{field}` is invalid: {reason}"))),

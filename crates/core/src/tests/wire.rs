@@ -36,6 +36,10 @@ async fn what_cannot_be_tuned_is_refused_by_name() {
     ] {
         assert_eq!(refused(&vault, &format!("sys/mounts/{path}/tune"), data).await, text);
     }
+    for span in [json!("999999999999999h"), json!(9_223_372_037_i64)] {
+        let text = refused(&vault, "sys/auth/token/tune", json!({ "max_lease_ttl": span })).await;
+        assert!(text.contains("max_lease_ttl") && text.contains("too long"), "{text}");
+    }
 }
 
 #[tokio::test]
