@@ -51,6 +51,29 @@ async fn cve_2020_25594_strangers_hear_the_same_of_mounts_that_are_there_and_of_
     }
 }
 
+/// GHSA-xp3c-3jw3-4vcr, as OpenBao decides it since; the page on compatibility says what follows.
+#[tokio::test]
+async fn ghsa_xp3c_a_list_is_decided_by_the_best_rule_for_the_folder() {
+    let vault = TestVault::active().await;
+    vault.write("sys/mounts/notes", json!({ "type": "notes" })).as_root().send().await.nothing();
+    for (denied, allowed) in
+        [("notes/x/foo", false), ("notes/x/foo/", false), ("notes/+/foo/", false), ("notes/+/foo", true)]
+    {
+        let rules = format!(
+            r#"path "notes/*" {{ capabilities = ["list"] }} path "{denied}" {{ capabilities = ["deny"] }}"#
+        );
+        vault.policy("lists", &rules).await;
+        let token = vault.token(&["lists"]).await;
+        let told = vault.list("notes/x/foo/").by(&token).send().await;
+        let refused = !told.is_ok() && told.failure() == denial();
+        assert_eq!(!refused, allowed, "{denied}");
+    }
+}
+
+fn denial() -> (Kind, String) {
+    (Kind::Denied, "1 error occurred:\n\t* permission denied\n\n".to_owned())
+}
+
 /// Nothing but a warning is an answer to a write, and is wrapped like any other.
 #[tokio::test]
 async fn a_warning_alone_is_wrapped_and_tells_of_ignored_fields_too() {
