@@ -121,10 +121,10 @@ fn output(
     }
 }
 
+/// 0 leaves the mode of a file that is there as it is.
 fn mode(options: &BTreeMap<String, String>) -> Result<u32, Error> {
     let Some(text) = options.get("mode").filter(|text| !text.is_empty()) else { return Ok(0o600) };
     match u32::from_str_radix(text, 8) {
-        Ok(0) => Ok(0o600),
         Ok(mode) if mode & !0o666 == 0 => Ok(mode),
         _ => Err(Error::invalid(
             "audit option `mode` must be octal permissions without execution, such as 0600",

@@ -211,14 +211,14 @@ fn open(path: &Path, mode: u32) -> std::io::Result<File> {
         .create(true)
         .append(true)
         .read(true)
-        .mode(mode)
+        .mode(if mode == 0 { 0o600 } else { mode })
         .custom_flags(no_follow)
         .open(path)?;
     if !file.metadata()?.is_file() {
         return Err(std::io::Error::other("it is not a regular file"));
     }
     // A file that somebody else made, such as a rotation, is narrowed to what the device says.
-    if file.metadata()?.permissions().mode() & 0o777 != mode {
+    if mode != 0 && file.metadata()?.permissions().mode() & 0o777 != mode {
         file.set_permissions(Permissions::from_mode(mode))?;
     }
     if ends_within_a_line(&file)? {
@@ -256,6 +256,15 @@ mod tests {
             open(&file, mode).expect("opened");
             assert_eq!(std::fs::metadata(&file).expect("there").permissions().mode() & 0o777, mode);
         }
+        open(&file, 0).expect("opened");
+        assert_eq!(
+            std::fs::metadata(&file).expect("there").permissions().mode() & 0o777,
+            0o600,
+            "left alone"
+        );
+        let new = folder.path().join("new.log");
+        open(&new, 0).expect("made");
+        assert_eq!(std::fs::metadata(&new).expect("there").permissions().mode() & 0o077, 0);
     }
 
     #[tokio::test]
