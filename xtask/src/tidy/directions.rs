@@ -257,7 +257,8 @@ mod tests {
     #[test]
     fn no_two_rooms_use_each_other() {
         for room in ROOMS {
-            for used in room.may_use {
+            // "All" holds the package itself, whose programs use its library.
+            for used in room.may_use.iter().filter(|used| **used != room.package) {
                 let other = ROOMS.iter().find(|room| room.package == *used).unwrap();
                 assert!(!other.may_use.contains(&room.package), "{} and {used}", room.package);
             }
