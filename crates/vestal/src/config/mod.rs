@@ -8,6 +8,7 @@ mod listener;
 mod reader;
 mod storage;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
@@ -257,16 +258,19 @@ fn audit(item: &Item) -> anyhow::Result<Vec<AuditStanza>> {
             kind: kind.clone(),
             path: labels.get(1).unwrap_or(kind).clone(),
             description: String::new(),
-            options: std::collections::BTreeMap::new(),
+            options: BTreeMap::new(),
         };
+        // JSON cannot tell a label from a key: options that are alone in a stanza look like a label.
+        if labels.len() > 1 && labels.last().is_some_and(|last| last == "options") {
+            stanza.path = labels.get(1).filter(|_| labels.len() > 2).unwrap_or(kind).clone();
+            stanza.options = audit_options(body)?;
+            stanzas.push(stanza);
+            continue;
+        }
         for inner in &body.items {
             match inner.key() {
                 "description" => stanza.description = inner.text()?,
-                "options" => {
-                    for option in &inner.body()?.items {
-                        stanza.options.insert(option.key().to_owned(), reader::scalar_text(option)?);
-                    }
-                }
+                "options" => stanza.options.extend(audit_options(inner.body()?)?),
                 "local" => drop(inner.flag()?),
                 _ => bail!("{}", keys::unknown(inner)),
             }
@@ -274,6 +278,10 @@ fn audit(item: &Item) -> anyhow::Result<Vec<AuditStanza>> {
         stanzas.push(stanza);
     }
     Ok(stanzas)
+}
+
+fn audit_options(body: &Body) -> anyhow::Result<BTreeMap<String, String>> {
+    body.items.iter().map(|option| Ok((option.key().to_owned(), reader::scalar_text(option)?))).collect()
 }
 
 /// The files that paths name.

@@ -58,6 +58,34 @@ fn json_says_the_same_and_backend_is_storage() {
 }
 
 #[test]
+fn an_audit_stanza_reads_alike_in_both_languages() {
+    let json = |audit: &str| {
+        format!(
+            r#"{{"storage":{{"inmem":{{}}}},"listener":{{"tcp":{{"tls_disable":true}}}},"audit":{audit}}}"#
+        )
+    };
+    let hcl =
+        |audit: &str| format!("storage \"inmem\" {{}}\nlistener \"tcp\" {{ tls_disable = true }}\n{audit}");
+    for (text, path) in [
+        (hcl("audit \"file\" \"main\" { options { file_path = \"/a\" } }"), "main"),
+        (hcl("audit \"file\" { options { file_path = \"/a\" } }"), "file"),
+        (json(r#"{"file":{"main":{"options":{"file_path":"/a"}}}}"#), "main"),
+        (json(r#"{"file":{"main":{"description":"d","options":{"file_path":"/a"}}}}"#), "main"),
+        (json(r#"{"file":{"options":{"file_path":"/a"}}}"#), "file"),
+    ] {
+        let config = read(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let stanza = &config.audit[0];
+        assert_eq!(
+            (stanza.kind.as_str(), stanza.path.as_str(), config.audit.len()),
+            ("file", path, 1),
+            "{text}"
+        );
+        assert_eq!(stanza.options["file_path"], "/a", "{text}");
+        assert!(config.notes.is_empty(), "{text}: {:?}", config.notes);
+    }
+}
+
+#[test]
 fn keys_without_effect_and_unknown_keys_are_told_of() {
     let text = r#"
         storage "inmem" {}
