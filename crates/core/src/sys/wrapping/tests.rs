@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use serde_json::{Value, json};
 use vestal_logical::{Kind, Operation};
+use vestal_storage::Place;
 
 use crate::testing::TestVault;
 use crate::tokens::tests::left_behind;
@@ -340,4 +341,25 @@ async fn a_secret_as_large_as_a_record_is_unwrapped_by_every_road_and_leaves_not
         vault.delete("cubbyhole/x").as_root().send().await.nothing();
     }
     assert_eq!(left_behind(&vault.active.barrier).await, before);
+}
+
+/// Nobody unwraps it: its end takes every part of it all the same.
+#[tokio::test]
+async fn an_answer_of_several_records_goes_whole_by_revocation_and_at_its_end() {
+    let vault = TestVault::active().await;
+    let cubbyholes = vault.active.barrier.view(&Place::root().plain("sys").plain("cubbyhole"));
+    let records = async || cubbyholes.keys(&Place::root(), None, 100).await.expect("read").items.len();
+    let value = json!({ "v": "\"".repeat(520_000) });
+    let revoked = vault.write("sys/wrapping/wrap", value.clone()).as_root().wrapped(60).send().await.token();
+    assert_eq!(records().await, 3);
+    vault.write("auth/token/revoke", json!({ "token": revoked })).as_root().send().await.nothing();
+    assert_eq!(records().await, 0);
+    let ended = vault.write("sys/wrapping/wrap", value).as_root().wrapped(60).send().await.token();
+    assert_eq!(records().await, 3);
+    vault.clock.advance(Duration::from_secs(60)).await;
+    assert_eq!(records().await, 0);
+    for token in [&revoked, &ended] {
+        assert_eq!(lookup(&vault, token).await, Err((Kind::Invalid, NOT_VALID.to_owned())));
+    }
+    assert_eq!(left_behind(&vault.active.barrier).await, Vec::<String>::new());
 }
