@@ -163,6 +163,9 @@ impl Connection {
     }
 }
 
+/// What a stream may send before it is read.
+const STREAM_WINDOW: u32 = 32 << 10;
+
 fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
@@ -180,8 +183,9 @@ fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .max_concurrent_streams(limits.streams)
         .max_pending_accept_reset_streams(20)
         .max_local_error_reset_streams(256)
-        .initial_stream_window_size(256 << 10)
-        .initial_connection_window_size(1 << 20);
+        .initial_stream_window_size(STREAM_WINDOW)
+        // A body that waits for room is not read, and must not use up what the one that has room still needs.
+        .initial_connection_window_size(limits.streams.saturating_mul(STREAM_WINDOW).max(1 << 20));
     builder
 }
 

@@ -133,6 +133,10 @@ fn limited() -> ClientBuilder {
         .user_agent(concat!("vestal/", env!("CARGO_PKG_VERSION")))
 }
 
+/// A name that is not found out in this time is one that only the proxy can resolve: many networks that have one swallow
+/// questions about other names.
+const JUDGING: Duration = Duration::from_secs(2);
+
 impl HttpTransport for Transport {
     fn send(&self, request: OutboundRequest) -> BoxFuture<'static, Result<OutboundResponse, TransportError>> {
         let clients = Arc::clone(&self.0);
@@ -147,6 +151,10 @@ impl Clients {
         let mut reach = &self.direct;
         if let Some(proxied) = self.proxied.as_ref().filter(|_| !self.route.is_direct(&request.url)) {
             self.judge_before_the_proxy(&request).await?;
+            if self.forced_name(&request.url).is_some() {
+                let text = "a TLS server name cannot be asked for through a proxy";
+                return Err(TransportError::NotSent(text.to_owned()));
+            }
             reach = proxied;
             host.push_str(", perhaps through a proxy");
         }
@@ -169,6 +177,10 @@ impl Clients {
 
     /// A proxy resolves the name itself, and may stand where metadata can be reached. A name that only the proxy can
     /// resolve is the proxy's to judge.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a limit of the network's, in real time as reqwest's own are"
+    )]
     async fn judge_before_the_proxy(&self, request: &OutboundRequest) -> Result<(), TransportError> {
         let Some(Host::Domain(name)) = request.url.host() else { return Ok(()) };
         if request.reach_link_local {
@@ -176,8 +188,8 @@ impl Clients {
         }
         let resolver = Resolver { reach_link_local: false, server_name: self.server_name.clone() };
         match name.parse().map(|asked| resolver.resolve(asked)) {
-            Ok(found) => match found.await {
-                Err(error) if error.is::<ForbiddenAddress>() => {
+            Ok(found) => match tokio::time::timeout(JUDGING, found).await {
+                Ok(Err(error)) if error.is::<ForbiddenAddress>() => {
                     Err(TransportError::Forbidden(format!("{name} {ForbiddenAddress}")))
                 }
                 _ => Ok(()),
@@ -190,14 +202,18 @@ impl Clients {
     /// leads it back to the real host.
     fn renamed(&self, request: &OutboundRequest) -> Result<(Url, http::HeaderMap), TransportError> {
         let (mut url, mut headers) = (request.url.clone(), request.headers.clone());
-        let applies = |forced: &&ServerName| url.scheme() == "https" && url.host_str() == Some(&forced.host);
-        if let Some(forced) = self.server_name.as_ref().filter(applies) {
+        if let Some(forced) = self.forced_name(&request.url) {
             let unusable = || TransportError::NotSent("the TLS server name is not a host name".to_owned());
             let authority = &url[Position::BeforeHost..Position::AfterPort];
             headers.insert(HOST, http::HeaderValue::from_str(authority).map_err(|_| unusable())?);
             url.set_host(Some(&forced.name)).map_err(|_| unusable())?;
         }
         Ok((url, headers))
+    }
+
+    fn forced_name(&self, url: &Url) -> Option<&ServerName> {
+        let applies = |forced: &&ServerName| url.scheme() == "https" && url.host_str() == Some(&forced.host);
+        self.server_name.as_ref().filter(applies)
     }
 }
 

@@ -197,6 +197,7 @@ impl Broker {
             return Err(Error::invalid("path already in use"));
         }
         let open = self.start(entry.clone(), false)?;
+        FileOptions::checked(&entry.options, &self.parts.settings.audit, false)?;
         let test = test_request(now);
         let trail = Trail {
             request: &test,
@@ -289,7 +290,9 @@ pub(crate) fn check_declared(settings: &AuditSettings) -> Result<(), Error> {
         let named = |reason: &dyn std::fmt::Display| {
             Error::invalid(format!("audit stanza `{}`: {reason}", stanza.path))
         };
-        options_of(&stanza.kind, &stanza.options, settings, true).map_err(|error| named(&error))?;
+        options_of(&stanza.kind, &stanza.options, settings, true)
+            .and_then(|_| FileOptions::checked(&stanza.options, settings, true))
+            .map_err(|error| named(&error))?;
         if !paths.insert(canonical(&stanza.path)) {
             return Err(named(&"there are two of this name"));
         }

@@ -58,6 +58,23 @@ fn flag(options: &BTreeMap<String, String>, name: &str, usual: bool) -> Result<b
 }
 
 impl FileOptions {
+    /// As [`read`](Self::read), for a device that is new or declared: what it could never write to is said here rather than
+    /// by each line. A stored device is not asked so much, for what lies at its path today must keep no vault sealed.
+    pub(super) fn checked(
+        options: &BTreeMap<String, String>,
+        settings: &AuditSettings,
+        trusted: bool,
+    ) -> Result<Self, Error> {
+        let read = Self::read(options, settings, trusted)?;
+        mode(options)?;
+        match &read.output {
+            Output::File { path, .. } if path.metadata().is_ok_and(|found| !found.is_file()) => {
+                Err(Error::invalid("audit option `file_path` must name a regular file, stdout or discard"))
+            }
+            _ => Ok(read),
+        }
+    }
+
     /// Reads the options; `trusted` when they come from the configuration file.
     pub(super) fn read(
         options: &BTreeMap<String, String>,
@@ -104,15 +121,9 @@ fn output(
         "" => Err(Error::invalid("file_path is required")),
         "stdout" | "/dev/stdout" => Ok(Output::Stdout),
         "/dev/stderr" => Ok(Output::Stderr),
-        "discard" | "/dev/null" => mode(options).map(|_| Output::Discard),
+        "discard" | "/dev/null" => Ok(Output::Discard),
         path => {
             let path = PathBuf::from(path);
-            // Said here rather than by each line that cannot be written.
-            if path.metadata().is_ok_and(|found| !found.is_file()) {
-                return Err(Error::invalid(
-                    "audit option `file_path` must name a regular file, stdout or discard",
-                ));
-            }
             if !trusted {
                 refuse_outside(&path, &settings.directory)?;
             }
@@ -152,7 +163,7 @@ mod tests {
     fn read(pairs: &[(&str, &str)], any_path: bool) -> Result<FileOptions, String> {
         let options = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let settings = AuditSettings { any_path, ..AuditSettings::default() };
-        FileOptions::read(&options, &settings, false).map_err(|error| error.to_string())
+        FileOptions::checked(&options, &settings, false).map_err(|error| error.to_string())
     }
 
     #[test]

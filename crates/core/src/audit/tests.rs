@@ -89,6 +89,25 @@ async fn when_no_device_takes_a_line_nothing_is_done() {
     assert_eq!(lines(&file).len(), 2, "the device heals by itself, and the refused write left nothing");
 }
 
+/// As when a container finds a folder where the file was to be.
+#[tokio::test]
+async fn a_device_whose_file_is_a_folder_now_keeps_no_vault_sealed_and_refuses_its_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("audit.log");
+    let vault = vault(true).await;
+    enable(&vault, "main", &file).await;
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    let again = TestVault::on(vault.store.reopen(), 2).await.expect("it unseals");
+    let told = again.write("sys/mounts/notes", json!({ "type": "notes" })).as_root().send().await;
+    assert_eq!(told.failure(), (Kind::Internal, "internal error".to_owned()));
+    let again = TestVault::on(again.store.reopen(), 3).await.expect("it unseals");
+    let unfit = json!({ "type": "file", "options": { "file_path": folder.path().to_str().unwrap() } });
+    std::fs::remove_dir(&file).unwrap();
+    let told = again.write("sys/audit/other", unfit).as_root().send().await;
+    assert_eq!(told.failure().0, Kind::Invalid);
+}
+
 #[tokio::test]
 async fn one_device_that_takes_the_line_is_enough() {
     let folder = tempfile::tempdir().unwrap();

@@ -80,11 +80,8 @@ fn is_unwrapped(path: &str) -> bool {
     path == "sys/wrapping/unwrap"
 }
 
-/// The last use worked; now the token and all that hangs on it go, behind those who paid before and are still served.
+/// The last use worked; now the token and all that hangs on it go.
 async fn spend_last_use(active: &Arc<Active>, recorded: &Recorded) {
     let Some(presented) = recorded.authorized.caller().filter(|presented| presented.last_use) else { return };
-    active.tokens.after_others(presented).await;
-    if let Err(error) = active.tokens.revoke(&presented.entry.id).await {
-        tracing::error!(%error, "a token whose uses are spent could not be revoked; it is refused all the same");
-    }
+    active.tokens.remove_spent(presented).await;
 }

@@ -10,8 +10,8 @@ use vestal_storage::{Changes, StorageError};
 use super::entry::{Fate, Presented, Revocation, TokenEntry};
 use super::store::{Found, TRIES, TokenStore, id_place, revocations_place, too_much_traffic};
 
-/// How long the last use of a token waits for the others.
-const OTHERS: Duration = Duration::from_secs(10);
+/// How long the removal of a token waits for the calls that it let in: longer than calls last.
+const OTHERS: Duration = Duration::from_secs(120);
 
 impl TokenStore {
     /// Finds the living token and spends one use of it. A token without a limit costs no storage once it is in memory.
@@ -33,10 +33,24 @@ impl TokenStore {
         self.spend(&id, now).await
     }
 
-    /// Waits for the other calls that this token let in; not for ever, for one of them may wait for a provider.
-    pub(crate) async fn after_others(&self, presented: &Presented) {
-        if let Some(in_use) = &presented.in_use {
-            in_use.alone(self.clock.as_ref(), self.clock.now().plus(OTHERS)).await;
+    /// Removes a token whose last use is over, and all that hangs on it: at once, or behind the other calls that it let in.
+    /// Nobody waits for those, since the token is refused already, and a crash in between is made up for at the start.
+    pub(crate) async fn remove_spent(self: &Arc<Self>, presented: &Presented) {
+        match &presented.in_use {
+            Some(in_use) if in_use.is_shared() => {
+                let (store, presented, in_use) = (Arc::clone(self), presented.clone(), Arc::clone(in_use));
+                tokio::spawn(async move {
+                    in_use.alone(store.clock.as_ref(), store.clock.now().plus(OTHERS)).await;
+                    store.take_away(&presented).await;
+                });
+            }
+            _ => self.take_away(presented).await,
+        }
+    }
+
+    async fn take_away(&self, presented: &Presented) {
+        if let Err(error) = self.revoke(&presented.entry.id).await {
+            tracing::error!(%error, "a token whose uses are spent could not be revoked; it is refused all the same");
         }
     }
 

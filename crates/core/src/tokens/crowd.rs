@@ -36,6 +36,11 @@ impl Crowd {
 }
 
 impl InUse {
+    /// Whether somebody else uses the token too.
+    pub(super) fn is_shared(&self) -> bool {
+        self.crowd.places().get(&self.id).is_some_and(|places| *places > 1)
+    }
+
     /// Waits until nobody else uses the token, at most until `deadline`.
     pub(crate) async fn alone(&self, clock: &dyn Clock, deadline: Timestamp) {
         let last = async {

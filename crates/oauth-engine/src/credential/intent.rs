@@ -51,6 +51,9 @@ pub(crate) struct Candidate {
     pub(crate) terms: Terms,
     /// The generation it replaces; it gives way to any other.
     pub(crate) base: Option<u64>,
+    /// MAC of the request that handed it in, so that a repetition after a crash gets the same answer.
+    #[serde(default)]
+    pub(crate) mac: String,
 }
 
 /// Tokens that nobody can use: issued for a credential that had gone meanwhile, or withheld from a new one. They are kept

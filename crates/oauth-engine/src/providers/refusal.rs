@@ -30,7 +30,7 @@ const TEXT_LIMIT: usize = 400;
 /// What is shorter is a word that anyone may use, not a secret.
 const SHORTEST_SECRET: usize = 8;
 /// What is as long as this stands in no text by chance, whatever touches it.
-const UNMISTAKABLE: usize = 24;
+const UNMISTAKABLE: usize = 16;
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// One failed request.

@@ -24,7 +24,9 @@ impl Refresher {
     /// Tries a candidate that a crash left behind: once, and for the generation only that it was handed in for.
     pub(crate) fn retry_candidate(self: &Arc<Self>, found: Found) {
         let this = Arc::clone(self);
-        let key = (found.id.clone(), format!("candidate {:016x}", found.intent.generation));
+        // Under the key of the request: who repeats it waits for this try instead of making one beside it.
+        let mac = found.intent.candidate.as_ref().map(|candidate| candidate.mac.clone()).unwrap_or_default();
+        let key = (found.id.clone(), mac);
         self.connects.board(key, move |landing| async move { this.redeem(found, landing).await });
     }
 

@@ -52,7 +52,7 @@ const CROWD: usize = 256;
 #[derive(Default)]
 struct Circuit {
     failures: u32,
-    /// The last failure. A clock that was set back behind it ends the wait.
+    /// The last failure.
     since: Timestamp,
     until: Option<Timestamp>,
     /// The provider itself named the wait.
@@ -60,6 +60,13 @@ struct Circuit {
     refused: Option<(u64, String)>,
     /// The revision of the settings that served last.
     proven: Option<u64>,
+}
+
+impl Circuit {
+    /// Until when calls wait, unless the clock was set back behind the failure that asks for it.
+    fn held_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.until.filter(|_| self.since <= now)
+    }
 }
 
 /// The health of all servers of a mount.
@@ -79,8 +86,8 @@ impl Circuits {
         {
             return Admission::Refused(text.clone());
         }
-        match circuit.until {
-            Some(until) if until > now && circuit.since <= now => {
+        match circuit.held_until(now) {
+            Some(until) if until > now => {
                 let firm = circuit.asked || circuit.failures >= FIRM;
                 if asker == Asker::Reader && !firm { Admission::Go } else { Admission::Wait(until) }
             }
@@ -89,10 +96,10 @@ impl Circuits {
     }
 
     /// As the schedule sees a server that it knows by id only: when it may call, or never until the settings change.
-    pub(crate) fn open_until(&self, id: &str) -> Option<Timestamp> {
+    pub(crate) fn open_until(&self, id: &str, now: Timestamp) -> Option<Timestamp> {
         let servers = self.servers();
         let circuit = servers.get(id)?;
-        if circuit.refused.is_some() { Some(Timestamp::MAX) } else { circuit.until }
+        if circuit.refused.is_some() { Some(Timestamp::MAX) } else { circuit.held_until(now) }
     }
 
     /// Why all credentials of a server wait, when these very settings are refused.
@@ -118,10 +125,11 @@ impl Circuits {
         self.servers().insert(server.id.clone(), well);
     }
 
-    /// Whether these very settings have brought tokens, since the last start at least.
+    /// Whether these very settings have brought tokens.
     pub(crate) fn proven(&self, server: &Server) -> bool {
         let servers = self.servers();
-        servers.get(&server.id).is_some_and(|circuit| circuit.proven == Some(server.revision))
+        server.proven
+            || servers.get(&server.id).is_some_and(|circuit| circuit.proven == Some(server.revision))
     }
 
     /// A call was answered, though not with tokens.

@@ -113,8 +113,8 @@ fn repeats(ask: &Connect, record: &Credential, now: Timestamp) -> bool {
 }
 
 /// What tells a repetition of this request, which was accepted then.
-fn accepted(ask: &Connect, at: Timestamp) -> Accepted {
-    Accepted { mac: ask.mac.clone(), revision: Some(ask.server.revision), at }
+fn accepted(mac: &str, server: &Server, at: Timestamp) -> Accepted {
+    Accepted { mac: mac.to_owned(), revision: Some(server.revision), at }
 }
 
 /// The log line of a grant that bought nothing; no text in it came from outside.
@@ -188,7 +188,7 @@ impl Refresher {
         let issued = self.buy(ask, grant, asked).await?;
         let now = self.clock.now();
         let mut record = Credential::connected(self.terms(ask), &issued, None, asked, now);
-        record.accepted = Some(accepted(ask, now));
+        record.accepted = Some(accepted(&ask.mac, &ask.server, now));
         let server = Arc::clone(&ask.server);
         Ok(Some(Made {
             record,
@@ -220,10 +220,6 @@ impl Refresher {
         match self.try_candidate(&ask.server, &intent).await {
             Ok(mut made) => {
                 made.replaces = Replaces::Whatever;
-                // A token that stays good is presented again as often as someone likes.
-                if made.record.refresh_token() != made.presented.as_ref() {
-                    made.record.accepted = Some(accepted(&ask, made.record.issued));
-                }
                 self.establish(&ask.id, made, landing).await;
             }
             Err(failure) => {
@@ -256,6 +252,7 @@ impl Refresher {
                 refresh_token: refresh_token.clone(),
                 terms,
                 base: present.map(|record| record.generation),
+                mac: ask.mac.clone(),
             }),
         };
         let mut changes = Changes::new();
@@ -291,7 +288,12 @@ impl Refresher {
         };
         let issued = call(server, grant, self.allow(asked).await?).await?;
         let now = self.clock.now();
-        let record = Credential::connected(candidate.terms.clone(), &issued, Some(&presented), asked, now);
+        let mut record =
+            Credential::connected(candidate.terms.clone(), &issued, Some(&presented), asked, now);
+        // A token that stays good is presented again as often as someone likes.
+        if record.refresh_token() != Some(&presented) {
+            record.accepted = Some(accepted(&candidate.mac, server, now));
+        }
         Ok(Made {
             record,
             candidate: Some(intent.clone()),

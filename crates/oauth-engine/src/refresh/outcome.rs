@@ -43,7 +43,7 @@ pub(crate) enum Outcome {
 #[derive(Debug, Clone)]
 pub(crate) enum Next {
     End,
-    Keep(Intent),
+    Keep(Box<Intent>),
 }
 
 /// What the step needs to know besides record and intent.
@@ -198,7 +198,11 @@ fn unspent(record: &mut Credential, intent: &Intent) -> Result<Next, IllegalStep
 
 fn unspent_intent(intent: &Intent) -> Next {
     if intent.presentations > 1 {
-        Next::Keep(Intent { presentations: intent.presentations - 1, doubtful: true, ..intent.clone() })
+        Next::Keep(Box::new(Intent {
+            presentations: intent.presentations - 1,
+            doubtful: true,
+            ..intent.clone()
+        }))
     } else {
         Next::End
     }
@@ -232,7 +236,7 @@ fn lost(
             step(Phase::Refreshing, Event::AnswerLost)?;
             record.state = State::InDoubt;
             record.due = around.floor.or_never(at);
-            Ok(Next::Keep(Intent { doubtful: true, ..intent.clone() }))
+            Ok(Next::Keep(Box::new(Intent { doubtful: true, ..intent.clone() })))
         }
         Replay::Never => {
             let text = format!("{text}; {AMBIGUOUS}");

@@ -25,6 +25,8 @@ use crate::server::{Server, ServerProblem};
 /// Credentials looked at in one go.
 const PAGE: usize = 200;
 const PAUSE: Duration = Duration::from_millis(20);
+/// How often one is looked at that changes under our eyes.
+const LOOKS: u32 = 8;
 
 /// The floor by which the whole index was last laid out.
 #[derive(Serialize, Deserialize)]
@@ -159,6 +161,17 @@ async fn wake_all(refresher: &Refresher, group: &str) -> Result<(), Error> {
 
 /// Whether it no longer waits.
 async fn wake_one(refresher: &Refresher, entry: &DueEntry) -> Result<bool, StorageError> {
+    for _ in 1..LOOKS {
+        match try_wake(refresher, entry).await {
+            // A reader noted something beside it: it still waits, and nobody else would wake it.
+            Err(StorageError::Conflict) => {}
+            woken => return woken,
+        }
+    }
+    try_wake(refresher, entry).await
+}
+
+async fn try_wake(refresher: &Refresher, entry: &DueEntry) -> Result<bool, StorageError> {
     let Some(old) = refresher.store.by_id(&entry.id).await? else { return Ok(false) };
     let State::Parked(by) = old.state else { return Ok(false) };
     let server = match refresher.servers.get(&old.server).await {
@@ -183,11 +196,7 @@ async fn wake_one(refresher: &Refresher, entry: &DueEntry) -> Result<bool, Stora
     let woken = refresher.store.commit(changes).await;
     // Also when it is unknown whether it woke: a ring too many costs a look.
     refresher.bell.due(entry.group.clone(), whole(now));
-    match woken {
-        Ok(_) => Ok(true),
-        Err(StorageError::Conflict) => Ok(false),
-        Err(failure) => Err(failure),
-    }
+    woken.map(|_| true)
 }
 
 fn serves_again(by: ParkedBy, record: &Credential, server: &Server) -> bool {

@@ -185,7 +185,7 @@ impl Scheduler {
     fn plan(&mut self, group: &str) {
         let now = self.refresher.clock.now();
         let Some(lane) = self.lanes.get(group) else { return };
-        let held = self.refresher.circuits.open_until(group).unwrap_or_default();
+        let held = self.refresher.circuits.open_until(group, now).unwrap_or_default();
         let next = lane.wakes(now).map(|at| at.max(held)).filter(|at| *at < Timestamp::MAX);
         match next {
             Some(at) => self.postpone(group, at),

@@ -31,6 +31,8 @@ pub(crate) struct Server {
     /// Another one after each write by a client (also after deleting and writing anew), the same after what was learned
     /// is stored.
     pub(crate) revision: u64,
+    /// Whether these very settings have served so that something was learned of them.
+    pub(crate) proven: bool,
     pub(crate) provider: Arc<dyn Provider>,
 }
 
@@ -98,7 +100,9 @@ impl Servers {
         let provider =
             build(&record.settings(&BTreeMap::new()), &self.context.http).map_err(ServerProblem::Unusable)?;
         let id = self.id(name).map_err(ServerProblem::Storage)?;
-        let server = Arc::new(Server { name: name.to_owned(), id, revision: record.revision, provider });
+        let proven = record.lesson != Lesson::default();
+        let server =
+            Arc::new(Server { name: name.to_owned(), id, revision: record.revision, proven, provider });
         let mut ready = self.ready();
         if ready.changes == seen {
             if ready.servers.len() >= READY {

@@ -275,6 +275,32 @@ async fn a_refresh_token_that_was_replaced_is_not_presented_again_when_the_reque
 }
 
 #[tokio::test]
+async fn a_request_that_a_crash_cut_off_is_repeated_without_another_presentation() {
+    let world = World::new();
+    let house = world.open().await;
+    house.server("mock", A, json!({})).await;
+    world.idp.with(A, |realm| realm.turn = Turn::Rotating(Duration::ZERO));
+    world.idp.script(A, [Act::Hang]);
+    let request = json!({ "server": "mock", "refresh_token": "handed in" });
+    let (door, asked) = (house.door(), request.clone());
+    let writing = tokio::spawn(async move { door.write("creds/a", asked).await });
+    settle().await;
+    house.crash().await;
+    writing.abort();
+    let house = world.open().await;
+    settle().await;
+    assert_eq!(
+        house.read("a").await.token(),
+        "token_1",
+        "what was handed in is tried once more at the start"
+    );
+    house.write("a", request).await.empty();
+    assert_eq!(world.idp.calls(), 2, "the request that hung, and the one of the start");
+    world.pass(3500).await;
+    assert_eq!(house.read("a").await.token(), "token_2");
+}
+
+#[tokio::test]
 async fn the_old_credential_stays_until_a_handed_in_token_is_accepted() {
     let world = World::new();
     let house = world.open().await;

@@ -7,10 +7,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use vestal_logical::testing::settle;
 use vestal_storage::testing::{Fault, Target};
+use vestal_storage::{Changes, Place};
 
 use crate::hazards::{presented, reading, world_with};
 use crate::idp::Act;
-use crate::world::World;
+use crate::world::{Got, Json, World};
 
 const A: &str = "a.example";
 
@@ -70,15 +71,60 @@ async fn unauthorized_client_is_about_one_credential_when_the_settings_have_serv
     for name in ["b", "c"] {
         house.connect(name, "mock").await;
     }
+    // What served before a restart has served.
+    world.pass(100).await;
+    assert_eq!(refreshes(&world), 1);
+    house.crash().await;
+    let house = world.open().await;
     world.idp.script(A, [Act::Answer(403, error("unauthorized_client"), &[])]);
     world.pass(3600).await;
-    assert_eq!(presented(&world, "refresh_1").len(), 1, "it is not presented again");
-    let text = house.read("a").await.invalid();
-    assert_eq!(text, "refresh failed: server rejected request: unauthorized_client");
-    for name in ["b", "c"] {
-        house.read(name).await.token();
+    let refused: Vec<String> =
+        world.told(A).into_iter().filter(|one| one.2 == "answered 403").map(|one| one.1).collect();
+    assert_eq!(refused.len(), 1);
+    assert_eq!(presented(&world, &refused[0]).len(), 1, "it is not presented again");
+    let mut texts = Vec::new();
+    for name in ["a", "b", "c"] {
+        match house.read(name).await {
+            Got::Failed(_, text) => texts.push(text),
+            other => drop(other.token()),
+        }
     }
-    assert_eq!(refreshes(&world), 3);
+    assert_eq!(texts, ["refresh failed: server rejected request: unauthorized_client"], "the others go on");
+}
+
+/// Readers note that its server went elsewhere, just when the server comes back.
+#[tokio::test]
+async fn a_reader_who_notes_something_keeps_no_credential_from_being_woken() {
+    let (world, house) = world_with(100, json!({})).await;
+    house.server("mock", "b.example", json!({})).await;
+    world.pass(100).await;
+    assert!(world.record("a").await.unwrap()["state"].get("Parked").is_some());
+    house.store.next(Target::Commit, Fault::Hold);
+    let door = house.door();
+    let back =
+        tokio::spawn(async move {
+            door.write("servers/mock", json!({
+            "client_id": "abc", "client_secret": "def", "provider": "custom",
+            "provider_options": { "token_url": format!("https://{A}/token"), "auth_style": "in_header" },
+        }))
+        .await
+        });
+    house.store.holding(1).await;
+    house.store.next(Target::Commit, Fault::Hold);
+    house.store.let_go();
+    back.await.unwrap().empty();
+    // The commit that wakes it waits, and finds another stamp then.
+    house.store.holding(1).await;
+    let place = Place::root().plain("cred").leaf("a");
+    let seen = world.look().get::<Json>(&place).await.unwrap().unwrap();
+    let mut noted = Changes::new();
+    noted.put(&house.view(), &place, &seen.value).unwrap();
+    house.view().commit(noted).await.unwrap();
+    house.store.let_go();
+    settle().await;
+    world.pass(60).await;
+    assert_eq!(house.read("a").await.token(), "token_2");
+    world.check().await;
 }
 
 #[tokio::test]

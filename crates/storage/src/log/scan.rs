@@ -106,8 +106,9 @@ impl Walk<'_> {
         visit: &mut impl FnMut(Frame) -> Result<(), StorageError>,
     ) -> Result<(), StorageError> {
         let Some(start) = segment.start else {
-            // A header that was being written at a crash has nothing behind it.
-            if segment.has_successor(0) || (last && self.known(self.frame() + 1)) {
+            // A header that was being written at a crash has nothing behind it. What lies before it may be of before the base.
+            let next = self.frame().max(self.bounds.base.frame) + 1;
+            if segment.has_successor(0) || (last && self.known(next)) {
                 return Err(segment.damage("the segment's header is damaged"));
             }
             self.torn = true;

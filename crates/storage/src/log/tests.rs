@@ -271,6 +271,11 @@ fn segments_of_before_the_base_may_be_there_alone() {
         assert_eq!(run(known).unwrap().end, found.end);
     }
     assert!(run(found.end.frame + 1).is_err(), "what came behind the base is missing");
+    // The first one behind the base was being made when the power went.
+    std::fs::write(bench.path().join("000000000099.log"), b"half a header").unwrap();
+    let listed = segment::list(bench.path()).unwrap();
+    let torn = Scan::run(&listed, &STORE, &Bounds { base: found.end, known: found.end.frame }, |_| Ok(()));
+    assert_eq!(torn.unwrap().end, found.end);
 }
 
 fn manifest() -> Manifest {

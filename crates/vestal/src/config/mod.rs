@@ -262,7 +262,7 @@ fn audit(item: &Item) -> anyhow::Result<Vec<AuditStanza>> {
         };
         // JSON cannot tell a label from a key: options that are alone in a stanza look like a label.
         if labels.len() > 1 && labels.last().is_some_and(|last| last == "options") {
-            stanza.path = labels.get(1).filter(|_| labels.len() > 2).unwrap_or(kind).clone();
+            stanza.path.clone_from(labels.get(1).filter(|_| labels.len() > 2).unwrap_or(kind));
             stanza.options = audit_options(body)?;
             stanzas.push(stanza);
             continue;

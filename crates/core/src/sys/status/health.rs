@@ -104,7 +104,7 @@ impl Query<'_> {
             Some(text) => text
                 .parse()
                 .ok()
-                .filter(|code| (100..=999).contains(code))
+                .filter(|code| (200..=599).contains(code))
                 .ok_or_else(|| Error::silent(Kind::Invalid)),
         }
     }
