@@ -36,7 +36,7 @@ fn the_first_wrong_field_in_the_reference_s_order_is_named() {
 }
 
 #[test]
-fn rows_051_to_053_fields_that_a_record_lacks_take_their_defaults() {
+fn fields_that_a_record_lacks_take_their_defaults() {
     let read: Config = serde_json::from_str(r#"{"tune_refresh_check_interval_seconds":0}"#).unwrap();
     assert_eq!(read, Config { tune_refresh_check_interval_seconds: 0, ..Config::default() });
 }

@@ -170,7 +170,7 @@ async fn a_stored_server_that_cannot_be_built_says_why() {
 }
 
 #[tokio::test]
-async fn more_servers_than_are_kept_ready_still_work() {
+async fn row_048_more_servers_than_are_kept_ready_still_work() {
     let (_, context) = context().await;
     let servers = Servers::open(&context).await.unwrap();
     for n in 0..=READY {

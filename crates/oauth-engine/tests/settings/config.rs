@@ -35,6 +35,15 @@ fn defaults_but(changes: &Value) -> Value {
 }
 
 #[tokio::test]
+async fn row_001_the_engine_opens_on_an_empty_store_and_holds_nothing() {
+    let mount = mount().await;
+    for path in ["config", "servers/a", "creds/a"] {
+        mount.read(path).await.absent();
+    }
+    mount.list("servers/").await.absent();
+}
+
+#[tokio::test]
 async fn row_003_config_read_write() {
     let mount = mount().await;
     mount.read("config").await.absent();
