@@ -1,13 +1,5 @@
 //! Connections that fall silent end, and nothing breaks in ending them. Alone in its file, because it counts panics.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test"
-)]
-
 mod support;
 
 use std::sync::Arc;

@@ -1,12 +1,6 @@
 //! Bodies that nobody asked for, and heads that HTTP forbids: what becomes of the answer and of the connection.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test"
-)]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 mod support;
 

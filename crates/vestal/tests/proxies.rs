@@ -1,6 +1,6 @@
 //! Who is asked when the environment names a proxy: a token is shown to nobody but its server.
 
-#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener};

@@ -1,6 +1,6 @@
 //! How a server begins, and what it refuses to begin with.
 
-#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test")]
+#![expect(clippy::expect_used, reason = "a test")]
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;

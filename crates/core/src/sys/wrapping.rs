@@ -21,6 +21,8 @@ use crate::tokens::{Found, TokenEntry};
 
 /// Endpoints whose token is looked at before anything else is.
 const OF_A_WRAPPING_TOKEN: [&str; 3] = ["sys/wrapping/unwrap", "sys/wrapping/rewrap", "sys/wrapping/lookup"];
+/// As much as one record holds, in bytes of JSON.
+const LARGEST: usize = 1 << 20;
 /// How often taking is decided anew because the token was changed meanwhile.
 const TRIES: usize = 64;
 
@@ -75,6 +77,10 @@ pub(crate) async fn refuse(active: &Arc<Active>, request: &Request) -> Option<Er
 async fn wrap(_: &Arc<Active>, call: &Call, p: Fields) -> Result<Reply<Value>, Error> {
     if call.wrap.is_none() {
         return Err(Error::invalid("endpoint requires response wrapping to be used"));
+    }
+    // Whoever has a token may come here: what is kept is no more than could be written elsewhere.
+    if serde_json::to_string(&p.0).map_err(Error::internal)?.len() > LARGEST {
+        return Err(StorageError::TooLarge { limit: LARGEST }.into());
     }
     Ok(Reply::data(Value::Object(p.0)))
 }

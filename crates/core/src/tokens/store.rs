@@ -129,7 +129,7 @@ impl TokenStore {
             None => None,
         };
         while let Some(found) = above {
-            if found.entry.expired(now) {
+            if found.entry.expired(now) || found.entry.spent {
                 return Ok(true);
             }
             above = match &found.entry.parent {

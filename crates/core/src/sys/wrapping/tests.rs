@@ -343,6 +343,16 @@ async fn a_secret_as_large_as_a_record_is_unwrapped_by_every_road_and_leaves_not
     assert_eq!(left_behind(&vault.active.barrier).await, before);
 }
 
+#[tokio::test]
+async fn what_a_caller_has_wrapped_is_bounded_as_what_he_could_write() {
+    let vault = TestVault::active().await;
+    let before = left_behind(&vault.active.barrier).await;
+    let large = json!({ "v": "a".repeat(1 << 20) });
+    let told = vault.write("sys/wrapping/wrap", large).as_root().wrapped(60).send().await;
+    assert_eq!(told.failure().0, Kind::TooLarge);
+    assert_eq!(left_behind(&vault.active.barrier).await, before);
+}
+
 /// Nobody unwraps it: its end takes every part of it all the same.
 #[tokio::test]
 async fn an_answer_of_several_records_goes_whole_by_revocation_and_at_its_end() {

@@ -74,6 +74,17 @@ async fn what_lies_below_a_token_that_is_over_is_over_too_reaped_or_not() {
     assert!(!bench.alive(&child.id).await && !bench.alive(&grandchild.id).await);
 }
 
+/// Calls that it let in before may keep the token itself a while.
+#[tokio::test]
+async fn what_lies_below_a_token_whose_uses_are_spent_is_over_though_it_is_not_removed_yet() {
+    let bench = Bench::new().await;
+    let (token, parent) = bench.make(NewToken { num_uses: 1, ..below(None) }).await.expect("made");
+    let (_, child) = bench.make(below(Some(&parent.id))).await.expect("made");
+    assert!(bench.alive(&child.id).await);
+    let presented = bench.tokens.authenticate(&token, bench.clock.now()).await.expect("its last use");
+    assert!(presented.last_use && !bench.alive(&child.id).await);
+}
+
 #[tokio::test]
 async fn a_token_is_refused_from_its_last_moment_on_reaped_or_not() {
     let bench = Bench::new().await;
